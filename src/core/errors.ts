@@ -1,0 +1,106 @@
+/** Every code that an error of this library carries. */
+export type ErrorCode =
+  | 'ERR_BULKHEAD_REJECTED'
+  | 'ERR_CHAOS_FAULT'
+  | 'ERR_CIRCUIT_OPEN'
+  | 'ERR_HEDGE_SUPERSEDED'
+  | 'ERR_TIMEOUT';
+
+/** The codes of calls that were turned away before their operation was started. */
+const REJECTION_CODES: readonly string[] = ['ERR_BULKHEAD_REJECTED', 'ERR_CIRCUIT_OPEN'];
+
+function brand(): symbol {
+  return Symbol.for('holdfast.error');
+}
+
+function limitStack(frames: number): void {
+  try {
+    (Error as { stackTraceLimit?: number }).stackTraceLimit = frames;
+  } catch {
+    // Frozen intrinsics: the error carries a stack trace and costs what it costs.
+  }
+}
+
+/** What an error can be given besides its code and message. */
+export interface HoldfastErrorOptions {
+  /** The error that led to this one. */
+  readonly cause?: unknown;
+  /**
+   * Whether the error carries a stack trace. Taking one costs some twenty times the error itself,
+   * so errors that turn calls away under load go without.
+   *
+   * @defaultValue true
+   */
+  readonly captureStack?: boolean;
+}
+
+/**
+ * The base of every error that this library makes at run time.
+ *
+ * Tell them apart by `code`, or by {@link isHoldfastError}, which also knows the errors of another
+ * loaded copy of the library. Bad options are a plain `RangeError` or `TypeError` instead.
+ */
+export class HoldfastError extends Error {
+  /** What happened, for a `switch`. */
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options: HoldfastErrorOptions = {}) {
+    const { cause, captureStack = true } = options;
+    const limit = (Error as { stackTraceLimit?: number }).stackTraceLimit;
+    const isMuted = !captureStack && limit !== undefined;
+    if (isMuted) limitStack(0);
+    super(message, cause === undefined ? undefined : { cause });
+    if (isMuted) limitStack(limit);
+    this.code = code;
+    // On the prototype, so that a logged error does not show it; here, so that an unused class can be shaken off.
+    if (!(brand() in this)) Object.defineProperty(HoldfastError.prototype, brand(), { value: true });
+  }
+
+  override get name(): string {
+    return 'HoldfastError';
+  }
+}
+
+/** Tells whether `value` is an error of this library, of any loaded copy, and of `code` when given. */
+export function isHoldfastError(value: unknown, code?: ErrorCode): value is HoldfastError {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    (value as Record<symbol, unknown>)[brand()] === true &&
+    (code === undefined || (value as HoldfastError).code === code)
+  );
+}
+
+/**
+ * Tells whether `error` turned a call away before its operation was started: an open circuit, a
+ * full bulkhead. Such an error says nothing about the dependency, so circuit breakers do not count
+ * it and retries do not repeat it, unless told to.
+ */
+export function isRejection(error: unknown): boolean {
+  return isHoldfastError(error) && REJECTION_CODES.includes(error.code);
+}
+
+/**
+ * Reports an error that must not reach the caller, as one thrown by an event listener: to the
+ * global `reportError` where the runtime has one, else to `console.error`.
+ */
+export function reportError(error: unknown): void {
+  const { reportError: report } = globalThis as { reportError?: (error: unknown) => void };
+  if (typeof report === 'function') report(error);
+  else console.error(error);
+}
+
+/** Calls a user's callback; when it throws, reports that and answers `otherwise`. */
+export function guarded<A extends readonly unknown[], R>(otherwise: R, fn: (...args: A) => R, ...args: A): R {
+  try {
+    return fn(...args);
+  } catch (error) {
+    reportError(error);
+    return otherwise;
+  }
+}
+
+/** Tells a listener, if there is one. What it throws is reported and changes nothing. */
+export function emit<E>(listener: ((event: E) => void) | undefined, event: E): void {
+  if (listener) guarded<[E], void>(undefined, listener, event);
+}

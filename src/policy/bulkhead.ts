@@ -1,0 +1,226 @@
+import type { Sink, Step } from '../core/call.ts';
+import { ComposablePolicy } from '../core/call.ts';
+import { amount, integer, optionalFunction } from '../core/check.ts';
+import type { Clock } from '../core/clock.ts';
+import { systemClock } from '../core/clock.ts';
+import { emit } from '../core/errors.ts';
+import type { CallContext, Policy, RunOptions } from '../core/policy.ts';
+import type { Scope } from '../core/scope.ts';
+import { Waiter, WaitQueue } from '../core/wait-queue.ts';
+import { BulkheadRejectedError } from './errors.ts';
+import { mapThrough } from './bulkhead-map.ts';
+
+/** What a bulkhead tells its listener. */
+export interface BulkheadEvent {
+  readonly type: 'rejected';
+  readonly reason: 'full' | 'queue-timeout';
+}
+
+/** Options of {@link createBulkhead}. */
+export interface BulkheadOptions {
+  /** Calls that may run at once. At least 1. */
+  readonly maxConcurrent: number;
+  /**
+   * Calls that may wait for a slot; the next one is rejected. Infinity is allowed.
+   *
+   * @defaultValue 0: nothing waits
+   */
+  readonly maxQueue?: number;
+  /**
+   * How long a call may wait for a slot, in milliseconds.
+   *
+   * @defaultValue Infinity
+   */
+  readonly queueTimeoutMs?: number;
+  /** Told of each call that is turned away. */
+  readonly onEvent?: (event: BulkheadEvent) => void;
+  /**
+   * Whether rejections carry a stack trace.
+   *
+   * @defaultValue false: taking one costs more than all the rest of a rejection
+   */
+  readonly captureStack?: boolean;
+  /** @defaultValue the system's clock */
+  readonly clock?: Clock;
+}
+
+/** Counts of a bulkhead at one moment. */
+export interface BulkheadStats {
+  readonly inFlight: number;
+  readonly queued: number;
+  /** Calls turned away so far, by a full queue or a queue timeout. */
+  readonly rejected: number;
+}
+
+/** Caps how many calls run at once, so that one slow dependency cannot take every socket. */
+export interface Bulkhead extends Policy {
+  /** Calls that run now. */
+  readonly inFlight: number;
+  /** Calls that wait now. */
+  readonly queued: number;
+  /**
+   * Runs `fn` over `items` with as many at once as there are slots, and resolves with the results in
+   * the order of the items.
+   *
+   * The next item is drawn when a slot is free for it, so an endless or slow source is never read
+   * ahead; `map` itself takes one queue place at most, whatever `maxQueue` says. After the first
+   * failure, or an abort, no further item is drawn, the signals of those running abort, and the
+   * promise rejects when they have ended.
+   */
+  map<I, O>(
+    items: Iterable<I> | AsyncIterable<I>,
+    fn: (item: I, ctx: CallContext & { readonly index: number }) => O | PromiseLike<O>,
+    options?: RunOptions,
+  ): Promise<O[]>;
+  /** Counts at this moment. */
+  stats(): BulkheadStats;
+}
+
+/**
+ * Creates a {@link Bulkhead}.
+ *
+ * Waiting calls start in order of arrival, and no newcomer passes them. A call that has been taken
+ * into the queue is rejected by `queueTimeoutMs` or its own abort only. Every operation is O(1).
+ *
+ * @example
+ * ```ts
+ * import { createBulkhead } from 'holdfast/policy';
+ *
+ * const reports = createBulkhead({ maxConcurrent: 4, maxQueue: 100, queueTimeoutMs: 5_000 });
+ * const squares = await reports.map([1, 2, 3], async (n) => n * n);
+ * ```
+ *
+ * @throws RangeError or TypeError when an option is out of its bounds.
+ */
+export function createBulkhead(options: BulkheadOptions): Bulkhead {
+  return new SlotBulkhead(options);
+}
+
+/*
+ * Invariant: outside of `#pump`, someone waits only while every slot is taken. A call that ends frees
+ * its slot and pumps before its result is told, so a successor made by that result stands behind
+ * those who wait. The pump is a loop, not a recursion: operations may end while they start.
+ */
+class SlotBulkhead extends ComposablePolicy implements Bulkhead {
+  readonly #maxConcurrent: number;
+  readonly #maxQueue: number;
+  readonly #queueTimeoutMs: number;
+  readonly #onEvent: ((event: BulkheadEvent) => void) | undefined;
+  readonly #captureStack: boolean;
+  readonly #clock: Clock;
+  readonly #queue: WaitQueue<BulkheadRun>;
+  #inFlight = 0;
+  #rejected = 0;
+  #isPumping = false;
+
+  constructor(options: BulkheadOptions) {
+    super();
+    const { maxConcurrent, maxQueue = 0, queueTimeoutMs = Infinity, clock = systemClock } = options;
+    this.#maxConcurrent = integer('maxConcurrent', maxConcurrent, 1);
+    this.#maxQueue = maxQueue === Infinity ? maxQueue : integer('maxQueue', maxQueue, 0);
+    this.#queueTimeoutMs = amount('queueTimeoutMs', queueTimeoutMs, 0);
+    this.#onEvent = optionalFunction('onEvent', options.onEvent);
+    this.#captureStack = options.captureStack ?? false;
+    this.#clock = clock;
+    this.#queue = new WaitQueue(clock);
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  stats(): BulkheadStats {
+    return { inFlight: this.#inFlight, queued: this.#queue.length, rejected: this.#rejected };
+  }
+
+  override bind(inner: Step): Step {
+    return { enter: (scope, sink) => this.admit(new BulkheadRun(this, inner, scope, sink), this.#maxQueue) };
+  }
+
+  map<I, O>(
+    items: Iterable<I> | AsyncIterable<I>,
+    fn: (item: I, ctx: CallContext & { readonly index: number }) => O | PromiseLike<O>,
+    options?: RunOptions,
+  ): Promise<O[]> {
+    return mapThrough(this, items, fn, options?.signal);
+  }
+
+  /** Starts `run`, queues it, or turns it away. */
+  admit(run: BulkheadRun, maxQueue: number): void {
+    const { length } = this.#queue;
+    if (length === 0 && this.#inFlight < this.#maxConcurrent) {
+      this.#inFlight++;
+      run.start();
+    } else if (length < maxQueue) {
+      const deadlineMs = this.#queueTimeoutMs < Infinity ? this.#clock.now() + this.#queueTimeoutMs : Infinity;
+      this.#queue.push(run, { deadlineMs, scope: run.callScope });
+    } else {
+      this.reject(run, 'full');
+    }
+  }
+
+  release(): void {
+    this.#inFlight--;
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    while (this.#inFlight < this.#maxConcurrent) {
+      const next = this.#queue.shift();
+      if (!next) break;
+      this.#inFlight++;
+      next.start();
+    }
+    this.#isPumping = false;
+  }
+
+  reject(run: BulkheadRun, reason: 'full' | 'queue-timeout'): void {
+    this.#rejected++;
+    emit(this.#onEvent, { type: 'rejected', reason });
+    run.refuse(new BulkheadRejectedError(reason, this.#captureStack));
+  }
+}
+
+/** One call under a bulkhead: its place in the queue, then its slot. */
+class BulkheadRun extends Waiter implements Sink {
+  readonly callScope: Scope;
+  readonly #bulkhead: SlotBulkhead;
+  readonly #inner: Step;
+  readonly #sink: Sink;
+
+  constructor(bulkhead: SlotBulkhead, inner: Step, scope: Scope, sink: Sink) {
+    super();
+    this.#bulkhead = bulkhead;
+    this.#inner = inner;
+    this.callScope = scope;
+    this.#sink = sink;
+  }
+
+  start(): void {
+    this.#inner.enter(this.callScope, this);
+  }
+
+  succeed(value: unknown): void {
+    this.#bulkhead.release();
+    this.#sink.succeed(value);
+  }
+
+  fail(error: unknown): void {
+    this.#bulkhead.release();
+    this.#sink.fail(error);
+  }
+
+  refuse(error: unknown): void {
+    this.#sink.fail(error);
+  }
+
+  override onExpire(): void {
+    this.#bulkhead.reject(this, 'queue-timeout');
+  }
+
+  override onGiveUp(reason: unknown): void {
+    this.#sink.fail(reason);
+  }
+}

@@ -1,0 +1,55 @@
+import { bindPolicy, ComposablePolicy } from '../core/call.ts';
+import type { Step } from '../core/call.ts';
+import { refuse } from '../core/check.ts';
+import type { Policy } from '../core/policy.ts';
+
+/** A policy of this library or of your own: anything with its `run`. */
+export type PipelinePart<Adds = unknown> = Pick<Policy<Adds>, 'run'>;
+
+/** The type of values that a list of policies may answer with on its own. */
+export type AddsOf<P> = P extends PipelinePart<infer Adds> ? Adds : never;
+
+/**
+ * Composes policies, outermost first: `pipeline(a, b, c)` runs an operation as a(b(c(op))).
+ *
+ * The order that serves most calls: fallback, timeout of the whole call, retry, hedge, circuit
+ * breaker, bulkhead, timeout of one attempt. A retry inside a circuit breaker hides failures from it,
+ * a timeout outside a retry is the only one that bounds the whole call.
+ *
+ * Policies of this library are fused: a call costs one promise, not one for each layer, and one
+ * listener on the caller's signal at most. The same policy may stand in many pipelines and shares
+ * its state (slots, counts, budget) between them.
+ *
+ * @example
+ * ```ts
+ * import { createBulkhead, pipeline, retry, timeout } from 'holdfast/policy';
+ *
+ * const calls = pipeline(
+ *   retry({ maxAttempts: 3 }),
+ *   createBulkhead({ maxConcurrent: 20, maxQueue: 100 }),
+ *   timeout({ ms: 2_000 }),
+ * );
+ * const answer = await calls.run(async ({ attempt }) => `answered at attempt ${attempt}`);
+ * ```
+ *
+ * @throws TypeError when a part has no `run` method.
+ */
+export function pipeline<P extends readonly PipelinePart[]>(...policies: P): Policy<AddsOf<P[number]>> {
+  for (const policy of policies) {
+    if (typeof policy?.run !== 'function') refuse('policy', 'a policy (an object with a run method)', policy);
+  }
+  return new Pipeline<AddsOf<P[number]>>(policies);
+}
+
+class Pipeline<Adds> extends ComposablePolicy<Adds> {
+  readonly #policies: readonly PipelinePart[];
+
+  constructor(policies: readonly PipelinePart[]) {
+    super();
+    this.#policies = policies;
+  }
+
+  override bind(inner: Step): Step {
+    return this.#policies.reduceRight<Step>((step, policy) => bindPolicy(policy, step), inner);
+  }
+}

@@ -1,0 +1,3 @@
+export { createVirtualClock } from './virtual-clock.ts';
+export type { VirtualClock, VirtualClockOptions } from './virtual-clock.ts';
+export { createSeededRandom } from './seeded-random.ts';
