@@ -176,11 +176,18 @@ function follow(promise: Promise<unknown>, root: RootScope, sink: Sink): void {
 }
 
 /** The innermost step: the caller's operation. */
-const operation: Step = {
+export const operation: Step = {
   enter: (scope, sink) => invoke(scope.root.op, scope, sink),
 };
 
-function start(step: Step, op: Operation<unknown>, signal: AbortSignal | undefined, asOutcome: boolean, attempt: number): Promise<unknown> {
+/** Starts a call of `op` at `step`. Never throws. */
+export function start(
+  step: Step,
+  op: Operation<unknown>,
+  signal: AbortSignal | undefined,
+  asOutcome: boolean = false,
+  attempt: number = 1,
+): Promise<unknown> {
   const call = new Call(op, signal, asOutcome, attempt);
   if (typeof op !== 'function') call.fail(new TypeError(`op must be a function, got ${typeof op}`));
   else if (call.isAborted) call.fail(call.reason);
@@ -196,11 +203,11 @@ export abstract class ComposablePolicy<Adds = never> implements Policy<Adds> {
   abstract bind(inner: Step): Step;
 
   run<T>(op: Operation<T>, options?: RunOptions): Promise<T | Adds> {
-    return start((this.#alone ??= this.bind(operation)), op, options?.signal, false, 1) as Promise<T | Adds>;
+    return start((this.#alone ??= this.bind(operation)), op, options?.signal) as Promise<T | Adds>;
   }
 
   runOutcome<T>(op: Operation<T>, options?: RunOptions): Promise<Outcome<T | Adds>> {
-    return start((this.#alone ??= this.bind(operation)), op, options?.signal, true, 1) as Promise<Outcome<T | Adds>>;
+    return start((this.#alone ??= this.bind(operation)), op, options?.signal, true) as Promise<Outcome<T | Adds>>;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Sink, Step } from '../core/call.ts';
-import { ComposablePolicy } from '../core/call.ts';
+import { ComposablePolicy, operation, start } from '../core/call.ts';
 import { amount, integer, optionalFunction } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
@@ -63,7 +63,7 @@ export interface Bulkhead extends Policy {
    * the order of the items.
    *
    * The next item is drawn when a slot is free for it, so an endless or slow source is never read
-   * ahead; `map` itself takes one queue place at most, whatever `maxQueue` says. After the first
+   * ahead; `map` itself takes one queue place at most, whatever `maxQueue` and `queueTimeoutMs` say. After the first
    * failure, or an abort, no further item is drawn, the signals of those running abort, and the
    * promise rejects when they have ended.
    */
@@ -138,7 +138,11 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
   }
 
   override bind(inner: Step): Step {
-    return { enter: (scope, sink) => this.admit(new BulkheadRun(this, inner, scope, sink), this.#maxQueue) };
+    return {
+      enter: (scope, sink) => {
+        this.#admit(new BulkheadRun(this, inner, scope, sink), this.#maxQueue, this.#queueTimeoutMs);
+      },
+    };
   }
 
   map<I, O>(
@@ -146,17 +150,20 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
     fn: (item: I, ctx: CallContext & { readonly index: number }) => O | PromiseLike<O>,
     options?: RunOptions,
   ): Promise<O[]> {
-    return mapThrough(this, items, fn, options?.signal);
+    const patient: Step = {
+      enter: (scope, sink) => this.#admit(new BulkheadRun(this, operation, scope, sink), Infinity, Infinity),
+    };
+    return mapThrough((op, signal) => start(patient, op, signal), items, fn, options?.signal);
   }
 
   /** Starts `run`, queues it, or turns it away. */
-  admit(run: BulkheadRun, maxQueue: number): void {
+  #admit(run: BulkheadRun, maxQueue: number, timeoutMs: number): void {
     const { length } = this.#queue;
     if (length === 0 && this.#inFlight < this.#maxConcurrent) {
       this.#inFlight++;
       run.start();
     } else if (length < maxQueue) {
-      const deadlineMs = this.#queueTimeoutMs < Infinity ? this.#clock.now() + this.#queueTimeoutMs : Infinity;
+      const deadlineMs = timeoutMs < Infinity ? this.#clock.now() + timeoutMs : Infinity;
       this.#queue.push(run, { deadlineMs, scope: run.callScope });
     } else {
       this.reject(run, 'full');

@@ -24,7 +24,7 @@ export interface HedgeOptions {
    */
   readonly delayMs: number | ((hedge: number) => number);
   /**
-   * Attempts beside the first.
+   * Attempts beside the first, 1000 at most.
    *
    * @defaultValue 1
    */
@@ -77,7 +77,7 @@ class HedgePolicy extends ComposablePolicy {
     const { delayMs, maxHedges = 1, isFatal = () => false, budget, onEvent, clock = systemClock } = options;
     if (typeof delayMs !== 'function') amount('delayMs', delayMs, 0);
     this.delayMs = typeof delayMs === 'function' ? delayMs : () => delayMs;
-    this.maxHedges = integer('maxHedges', maxHedges, 1);
+    this.maxHedges = integer('maxHedges', maxHedges, 1, 1000);
     this.isFatal = optionalFunction('isFatal', isFatal);
     this.onEvent = optionalFunction('onEvent', onEvent);
     this.budget = budget;

@@ -1,0 +1,56 @@
+import type { CallContext, Operation } from '../core/policy.ts';
+
+/** Runs an operation once it has a slot, however long that takes. */
+type RunInSlot = (op: Operation<void>, signal: AbortSignal) => Promise<unknown>;
+
+/**
+ * The loop behind `Bulkhead.map`: takes a slot, draws an item in it, runs `fn`, and does not take
+ * the next slot before the item is drawn. So the source is read one item ahead of nobody.
+ */
+export async function mapThrough<I, O>(
+  runInSlot: RunInSlot,
+  items: Iterable<I> | AsyncIterable<I>,
+  fn: (item: I, ctx: CallContext & { readonly index: number }) => O | PromiseLike<O>,
+  signal: AbortSignal | undefined,
+): Promise<O[]> {
+  signal?.throwIfAborted();
+  const source =
+    Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : (items as Iterable<I>)[Symbol.iterator]();
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort(signal?.reason);
+  const results: O[] = [];
+  const jobs = new Set<Promise<unknown>>();
+  let drawn = 0;
+  let isDry = false;
+
+  const next = async (ctx: CallContext, onDrawn: () => void): Promise<void> => {
+    const { done, value } = await source.next();
+    onDrawn();
+    if (done) {
+      isDry = true;
+      return;
+    }
+    const index = drawn++;
+    results[index] = await fn(value, { signal: ctx.signal, attempt: ctx.attempt, index });
+  };
+
+  signal?.addEventListener('abort', onAbort);
+  while (!isDry && !stop.signal.aborted) {
+    await new Promise<void>((resolve) => {
+      const job = runInSlot((ctx) => next(ctx, resolve), stop.signal).then(
+        () => jobs.delete(job),
+        (error: unknown) => {
+          isDry = true;
+          stop.abort(error);
+          resolve();
+        },
+      );
+      jobs.add(job);
+    });
+  }
+  await Promise.all(jobs);
+  signal?.removeEventListener('abort', onAbort);
+  if (!stop.signal.aborted) return results;
+  await source.return?.();
+  throw stop.signal.reason;
+}

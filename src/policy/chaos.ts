@@ -1,0 +1,129 @@
+import type { Sink, Step } from '../core/call.ts';
+import { ComposablePolicy, invoke } from '../core/call.ts';
+import { amount, optionalFunction, refuse, share } from '../core/check.ts';
+import type { Clock } from '../core/clock.ts';
+import { systemClock } from '../core/clock.ts';
+import { emit, guarded, HoldfastError } from '../core/errors.ts';
+import { Pause } from '../core/pause.ts';
+import type { Policy } from '../core/policy.ts';
+import type { Random } from '../core/random.ts';
+import { systemRandom } from '../core/random.ts';
+import type { Scope } from '../core/scope.ts';
+
+/** What a {@link chaos} policy tells its listener. */
+export interface ChaosEvent {
+  readonly type: 'latency' | 'fault' | 'result';
+}
+
+/** Options of {@link chaos}. Rates are shares of the calls, above 0 and up to 1, drawn one by one. */
+export interface ChaosOptions<R = never> {
+  /**
+   * Whether anything is injected; see also {@link Chaos.isEnabled}. The library never looks at the
+   * environment: switch it on by your own configuration.
+   *
+   * @defaultValue false
+   */
+  readonly enabled?: boolean;
+  /** Delays calls by `ms` milliseconds before anything else. */
+  readonly latency?: { readonly rate: number; readonly ms: number | (() => number) };
+  /**
+   * Fails calls in place of the operation.
+   *
+   * `error` makes what is thrown; its default is a {@link HoldfastError} with `ERR_CHAOS_FAULT`.
+   */
+  readonly fault?: { readonly rate: number; readonly error?: () => unknown };
+  /** Answers calls in place of the operation. */
+  readonly result?: { readonly rate: number; readonly value: () => R | PromiseLike<R> };
+  /** Told of each injection. */
+  readonly onEvent?: (event: ChaosEvent) => void;
+  /** Source of chance: with a seeded one, the same calls are hit. @defaultValue `Math.random` */
+  readonly random?: Random;
+  /** @defaultValue the system's clock */
+  readonly clock?: Clock;
+}
+
+/** A policy that does harm on purpose, to see that the others hold. */
+export interface Chaos<out Adds = never> extends Policy<Adds> {
+  /** Switches the injection on and off at run time; calls that wait in an injected delay wait on. */
+  isEnabled: boolean;
+}
+
+/**
+ * Creates a policy that injects delays, failures and answers into a share of the calls. Put it
+ * innermost, where the dependency would do the same.
+ *
+ * @example
+ * ```ts
+ * import { chaos, pipeline, retry } from 'holdfast/policy';
+ *
+ * const harm = chaos({ fault: { rate: 0.2 }, latency: { rate: 0.1, ms: 500 } });
+ * const calls = pipeline(retry(), harm);
+ * harm.isEnabled = false; // true during a rehearsal
+ * await calls.run(() => 'answer');
+ * ```
+ *
+ * @throws RangeError or TypeError when an option is out of its bounds.
+ */
+export function chaos<R = never>(options: ChaosOptions<R>): Chaos<R> {
+  return new ChaosPolicy<R>(options);
+}
+
+class ChaosPolicy<R> extends ComposablePolicy<R> implements Chaos<R> {
+  isEnabled: boolean;
+  readonly #options: ChaosOptions<R>;
+  readonly #random: Random;
+  readonly #clock: Clock;
+
+  constructor(options: ChaosOptions<R>) {
+    super();
+    const { enabled = false, latency, fault, result, random = systemRandom, clock = systemClock } = options;
+    if (typeof enabled !== 'boolean') refuse('enabled', 'true or false', enabled);
+    if (latency) share('latency.rate', latency.rate);
+    if (latency && typeof latency.ms !== 'function') amount('latency.ms', latency.ms, 0);
+    if (fault) share('fault.rate', fault.rate);
+    if (result) share('result.rate', result.rate);
+    optionalFunction('fault.error', fault?.error);
+    optionalFunction('result.value', result?.value);
+    optionalFunction('onEvent', options.onEvent);
+    this.isEnabled = enabled;
+    this.#options = options;
+    this.#random = random;
+    this.#clock = clock;
+  }
+
+  override bind(inner: Step): Step {
+    return {
+      enter: (scope, sink) => {
+        const { latency } = this.#options;
+        if (!this.isEnabled) return inner.enter(scope, sink);
+        if (!latency || !this.#draws(latency.rate)) return this.#harm(inner, scope, sink);
+        emit(this.#options.onEvent, { type: 'latency' });
+        const { ms } = latency;
+        const waitMs = typeof ms === 'function' ? guarded(0, ms) : ms;
+        if (scope.isAborted) sink.fail(scope.reason);
+        else new Pause(this.#clock, waitMs, scope, sink, () => this.#harm(inner, scope, sink));
+      },
+    };
+  }
+
+  #draws(rate: number): boolean {
+    return this.#random() < rate;
+  }
+
+  #harm(inner: Step, scope: Scope, sink: Sink): void {
+    const { fault, result, onEvent } = this.#options;
+    if (fault && this.#draws(fault.rate)) {
+      emit(onEvent, { type: 'fault' });
+      sink.fail(guarded<[], unknown>(undefined, fault.error ?? injectedFault));
+    } else if (result && this.#draws(result.rate)) {
+      emit(onEvent, { type: 'result' });
+      invoke(() => result.value(), scope, sink);
+    } else {
+      inner.enter(scope, sink);
+    }
+  }
+}
+
+function injectedFault(): HoldfastError {
+  return new HoldfastError('ERR_CHAOS_FAULT', 'fault injected by chaos');
+}
