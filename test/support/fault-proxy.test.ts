@@ -84,7 +84,7 @@ describe('latency', () => {
     proxy.set({ latencyMs: 30 });
     const start = performance.now();
     await echo(client, 'hello');
-    expect(performance.now() - start).toBeGreaterThanOrEqual(59);
+    expect(performance.now() - start).toBeGreaterThanOrEqual(60);
   });
 
   it('keeps order and loses nothing, whatever the jitter and the pieces', async () => {
@@ -175,7 +175,7 @@ describe('bandwidth', () => {
     const start = performance.now();
     client.end(Buffer.alloc(10_000));
     expect((await buffer(client)).length).toBe(10_000);
-    expect(performance.now() - start).toBeGreaterThanOrEqual(95);
+    expect(performance.now() - start).toBeGreaterThanOrEqual(100);
   });
 });
 

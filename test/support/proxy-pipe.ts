@@ -53,8 +53,7 @@ export class ProxyPipe {
   async #pump(): Promise<void> {
     this.#isPumping = true;
     for (let piece = this.#pieces.shift(); piece; piece = this.#pieces.shift()) {
-      const waitMs = piece.dueMs - performance.now();
-      if (waitMs > 0) await delay(waitMs, undefined, { ref: false });
+      await until(piece.dueMs);
       await this.#rules.untilOpen();
       if (!piece.bytes) this.#to.end();
       else await this.#pass(piece.bytes);
@@ -73,7 +72,7 @@ export class ProxyPipe {
       if (part.length > 0) await this.#write(part);
       at += part.length;
       if (part.length >= left) return this.#rules.reset();
-      if (rate !== undefined) await delay((part.length / rate) * 1000, undefined, { ref: false });
+      if (rate !== undefined) await until(performance.now() + (part.length / rate) * 1000);
       await this.#rules.untilOpen();
     }
   }
@@ -82,5 +81,12 @@ export class ProxyPipe {
     this.#rules.passed(part.length);
     if (this.#to.destroyed || this.#to.write(part)) return;
     await Promise.race([once(this.#to, 'drain'), once(this.#to, 'close')]).catch(() => {});
+  }
+}
+
+/** Node's timers may fire up to a millisecond early. */
+async function until(dueMs: number): Promise<void> {
+  for (let leftMs = dueMs - performance.now(); leftMs > 0; leftMs = dueMs - performance.now()) {
+    await delay(Math.ceil(leftMs), undefined, { ref: false });
   }
 }
