@@ -27,6 +27,16 @@ const PENDING = 0;
 const SUCCEEDED = 1;
 const FAILED = 2;
 
+/** The context of a call that nothing can abort. */
+export class BareContext implements CallContext {
+  readonly attempt: number = 1;
+  #signal: AbortSignal | undefined;
+
+  get signal(): AbortSignal {
+    return (this.#signal ??= new AbortController().signal);
+  }
+}
+
 /** One call: the outermost scope, and the sink at its end. */
 class Call implements RootScope, Sink {
   readonly attempt: number;
@@ -131,12 +141,17 @@ class Call implements RootScope, Sink {
   }
 }
 
-/** Calls a caller's function for its result: a value, a promise, any thenable, or what it throws. */
+/** Calls a caller's function. A thenable of any make comes back as a `Promise`. */
+export function resultOf(fn: (ctx: CallContext) => unknown, ctx: CallContext): unknown {
+  const result = fn(ctx);
+  return isThenable(result) ? Promise.resolve(result) : result;
+}
+
+/** Calls a caller's function for its one result: a value, a promise's, or what it throws. */
 export function invoke(fn: (ctx: CallContext) => unknown, scope: Scope, sink: Sink): void {
   let result: unknown;
   try {
-    result = fn(scope);
-    if (isThenable(result)) result = Promise.resolve(result);
+    result = resultOf(fn, scope);
   } catch (error) {
     sink.fail(error);
     return;

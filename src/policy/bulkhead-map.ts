@@ -19,7 +19,7 @@ export async function mapThrough<I, O>(
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal?.reason);
   const results: O[] = [];
-  const jobs = new Set<Promise<unknown>>();
+  const jobs = new Set<Promise<void>>();
   let drawn = 0;
   let isDry = false;
 
@@ -37,8 +37,8 @@ export async function mapThrough<I, O>(
   signal?.addEventListener('abort', onAbort);
   while (!isDry && !stop.signal.aborted) {
     await new Promise<void>((resolve) => {
-      const job = runInSlot((ctx) => next(ctx, resolve), stop.signal).then(
-        () => jobs.delete(job),
+      const job: Promise<void> = runInSlot((ctx) => next(ctx, resolve), stop.signal).then(
+        () => void jobs.delete(job),
         (error: unknown) => {
           isDry = true;
           stop.abort(error);
