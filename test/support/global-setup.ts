@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import { prepareServers } from './servers.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -16,6 +17,7 @@ export default function globalSetup(project: TestProject): void {
   project.provide('seed', seed);
   project.provide('runs', runs);
   console.log(`seed ${seed}; HOLDFAST_SEED=${seed} repeats this run`);
+  prepareServers(project.vitest.state.getPaths(), process.env['CI'] === 'true');
 }
 
 function integerFromEnv(name: string, fallback: () => number): number {

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { outcomeOf } from './gate.ts';
-import { isAlive, spawnScript, startProcess } from './processes.ts';
+import { childrenOf, isAlive } from './pids.ts';
+import { spawnScript, startProcess } from './processes.ts';
 import type { ScriptOptions, TestProcess } from './processes.ts';
 
 const started: TestProcess[] = [];
@@ -79,6 +80,7 @@ describe('a started process', () => {
     const [, first, second, third, folder] = (await parent.waitForLine('children')).split(' ');
     const [killed, frozen, running] = [first, second, third].map(Number) as [number, number, number];
     expect([killed, frozen, running].map(isAlive)).toEqual([false, true, true]);
+    expect(childrenOf(parent.pid)).toEqual(expect.arrayContaining([frozen, running]));
     expect(existsSync(String(folder))).toBe(true);
     await parent.kill();
     await vi.waitFor(() => expect([frozen, running].map(isAlive)).toEqual([false, false]), 5000);

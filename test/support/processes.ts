@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { forgetPid, watchPid } from './guardian.ts';
 
@@ -170,17 +169,6 @@ class WatchedProcess implements TestProcess {
       waiter.resolve(line);
     }
   }
-}
-
-/** Whether a process runs or is frozen. One that has ended and that nobody has collected does not count. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  const stat = `/proc/${pid}/stat`;
-  return !existsSync(stat) || !/\) [ZX] /.test(readFileSync(stat, 'utf8'));
 }
 
 function matches(line: string, pattern: RegExp | string): boolean {

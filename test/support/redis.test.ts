@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { outcomeOf } from './gate.ts';
-import { isAlive } from './processes.ts';
+import { isAlive } from './pids.ts';
 import { redisAvailability, startRedis } from './redis.ts';
 import type { RedisServer } from './redis.ts';
 import { connectRedis } from './redis-client.ts';
