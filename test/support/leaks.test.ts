@@ -30,7 +30,10 @@ describe('expectNoLeaks', () => {
   it('finds timers, repeated and unref’d ones too', async () => {
     const timers: NodeJS.Timeout[] = [];
     const run = expectNoLeaks(() => {
-      timers.push(setTimeout(() => {}, 60_000).unref(), setInterval(() => {}, 60_000));
+      timers.push(
+        setTimeout(() => {}, 60_000).unref(),
+        setInterval(() => {}, 60_000),
+      );
     });
     await expect(run).rejects.toThrow('left behind: 2 timers');
     timers.forEach(clearTimeout);

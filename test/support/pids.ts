@@ -57,6 +57,9 @@ function statusOf(pid: number): Status | undefined {
 
 function fromPs(): readonly Status[] {
   const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid=,stat='], { encoding: 'utf8' });
-  const rows = stdout.trim().split('\n').map((row) => row.trim().split(/\s+/));
+  const rows = stdout
+    .trim()
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/));
   return rows.map(([pid, parent, state = '']) => ({ pid: Number(pid), parent: Number(parent), state }));
 }

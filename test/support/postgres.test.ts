@@ -120,7 +120,9 @@ describe.skipIf(!available)('startPostgres', () => {
   });
 
   async function activeQueries(): Promise<number> {
-    const [row] = await postgres.query(`select count(*) as n from pg_stat_activity where query like 'select pg_sleep%'`);
+    const [row] = await postgres.query(
+      `select count(*) as n from pg_stat_activity where query like 'select pg_sleep%'`,
+    );
     return Number(row?.['n']);
   }
 });

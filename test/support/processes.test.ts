@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { outcomeOf } from './gate.ts';
 import { childrenOf, isAlive } from './pids.ts';
-import { spawnScript, startProcess } from './processes.ts';
+import { canRunTypeScript, spawnScript, startProcess } from './processes.ts';
 import type { ScriptOptions, TestProcess } from './processes.ts';
 
 const started: TestProcess[] = [];
@@ -18,7 +18,7 @@ afterEach(async () => {
   await Promise.all(started.splice(0).map((child) => child.kill()));
 });
 
-describe('spawnScript', () => {
+describe.skipIf(!canRunTypeScript)('spawnScript', () => {
   it('runs a TypeScript file with arguments and environment, and reads both its outputs', async () => {
     const child = await start(echo, { args: ['a', 'b'], env: { GREETING: 'hello' } });
     expect(await child.waitForLine(/^ready/)).toBe('ready a b hello');
@@ -47,7 +47,7 @@ describe('spawnScript', () => {
   });
 });
 
-describe('a started process', () => {
+describe.skipIf(!canRunTypeScript)('a started process', () => {
   it('is killed at once, and a second time is no error', async () => {
     const child = await start();
     expect(await child.kill()).toEqual({ code: null, signal: 'SIGKILL' });

@@ -61,6 +61,9 @@ export interface ScriptOptions extends ProcessOptions {
   readonly nodeArgs?: readonly string[];
 }
 
+/** Whether {@link spawnScript} can run TypeScript: Node does from 22.18 on. */
+export const canRunTypeScript: boolean = Boolean(process.features.typescript);
+
 /** Runs a JavaScript or TypeScript file with the Node that runs this process. */
 export function spawnScript(file: string | URL, options: ScriptOptions = {}): Promise<TestProcess> {
   const { args = [], nodeArgs = [], ...rest } = options;

@@ -64,7 +64,7 @@ export class ProxyPipe {
   }
 
   async #pass(bytes: Buffer): Promise<void> {
-    for (let at = 0; at < bytes.length && !this.#to.destroyed; ) {
+    for (let at = 0; at < bytes.length && !this.#to.destroyed;) {
       const rate = this.#rules.bytesPerSecond();
       const slice = rate === undefined ? bytes.length : Math.max(1, Math.floor(rate / SLICES_PER_SECOND));
       const left = this.#rules.bytesLeft() ?? Number.POSITIVE_INFINITY;
