@@ -1,4 +1,5 @@
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
@@ -162,6 +163,7 @@ class LocalPostgres implements PostgresServer {
 
   async stop(): Promise<void> {
     await this.#end();
+    removeSharedMemory(this.#place.data);
     rmSync(this.#place.folder, { recursive: true, force: true });
   }
 
@@ -190,4 +192,13 @@ class LocalPostgres implements PostgresServer {
     this.#frozen.forEach(forgetPid);
     this.#frozen = [];
   }
+}
+
+/** A killed server leaves a few bytes of System V shared memory, named in the file it leaves as well. */
+function removeSharedMemory(data: string): void {
+  const file = join(data, 'postmaster.pid');
+  if (!existsSync(file)) return;
+  // Line 7 is "key id": https://www.postgresql.org/docs/current/storage-file-layout.html
+  const id = readFileSync(file, 'utf8').split('\n')[6]?.trim().split(/\s+/)[1];
+  if (id !== undefined) spawnSync('ipcrm', ['-m', id]);
 }
