@@ -109,6 +109,7 @@ type Then = (resolve: (value: unknown) => void, reject: (reason: unknown) => voi
 
 /** The least that can be awaited: no promise, and its `then` returns nothing. */
 function thenable(then: Then): object {
+  // oxlint-disable-next-line unicorn/no-thenable -- being one is its purpose
   return { then };
 }
 

@@ -33,7 +33,7 @@ describe('flush', () => {
     let turns = 0;
     const chain = (async () => {
       while (turns < 1000) {
-        await undefined;
+        await Promise.resolve();
         turns++;
       }
     })();

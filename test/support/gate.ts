@@ -3,8 +3,8 @@ export interface Gate<T> {
   readonly promise: Promise<T>;
   /** Whether it has been opened or failed. */
   readonly isSettled: boolean;
-  open(value: T): void;
-  fail(error: unknown): void;
+  readonly open: (value: T) => void;
+  readonly fail: (error: unknown) => void;
 }
 
 /** Creates a {@link Gate}. One that fails before anybody waits is no unhandled rejection. */
