@@ -178,21 +178,22 @@ class BreakerRun implements Sink, AdmittedCall {
   }
 
   succeed(value: unknown): void {
-    const verdict = this.#scope.isAborted ? this.#verdictOnAbort() : this.#breaker.verdictOnResult(value);
-    this.#breaker.machine.settle(this, verdict, value);
+    if (this.#scope.isAborted) this.#settleAborted();
+    else this.#breaker.machine.settle(this, this.#breaker.verdictOnResult(value), value);
     this.#sink.succeed(value);
   }
 
   fail(error: unknown): void {
-    const verdict = this.#scope.isAborted ? this.#verdictOnAbort() : this.#breaker.verdictOn(error);
-    this.#breaker.machine.settle(this, verdict, error);
+    if (this.#scope.isAborted) this.#settleAborted();
+    else this.#breaker.machine.settle(this, this.#breaker.verdictOn(error), error);
     this.#sink.fail(error);
   }
 
   /** Who gave the call up says nothing about the dependency, unless it was for taking too long. */
-  #verdictOnAbort(): Verdict {
+  #settleAborted(): void {
     const { reason } = this.#scope;
-    return isHoldfastError(reason, 'ERR_TIMEOUT') ? this.#breaker.verdictOn(reason) : 'ignored';
+    const verdict = isHoldfastError(reason, 'ERR_TIMEOUT') ? this.#breaker.verdictOn(reason) : 'ignored';
+    this.#breaker.machine.settle(this, verdict, reason);
   }
 }
 

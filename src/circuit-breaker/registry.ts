@@ -1,4 +1,5 @@
 import { integer, optionalFunction, refuse } from '../core/check.ts';
+import { emit } from '../core/errors.ts';
 import type { CircuitBreaker, CircuitBreakerOptions } from './circuit-breaker.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
 
@@ -81,7 +82,7 @@ class KeyedBreakers implements BreakerRegistry {
     const breaker = known ?? createCircuitBreaker({ name: key, ...this.#create(key) });
     if (known) this.#breakers.delete(key);
     if (known || this.#hasRoom()) this.#breakers.set(key, breaker);
-    else this.#onOverflow?.(key);
+    else emit(this.#onOverflow, key);
     return breaker;
   }
 

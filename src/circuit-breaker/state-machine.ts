@@ -38,6 +38,7 @@ export class StateMachine {
   #pending: BreakerSnapshot | undefined;
   #isolations = 0;
   #lastMs = -Infinity;
+  #skewMs = 0;
   #openedAtMs = 0;
   #openMs = 0;
   #openings = 0;
@@ -76,7 +77,7 @@ export class StateMachine {
   /** {@link retryAfterMs} as of the last look at the clock. */
   get remainingMs(): number {
     if (this.#state === 'forced-open') return Infinity;
-    return this.#state === 'open' ? this.#openedAtMs + this.#openMs - this.#lastMs : 0;
+    return this.#state === 'open' ? this.#openMs - (this.#lastMs - this.#openedAtMs) : 0;
   }
 
   get isIdle(): boolean {
@@ -123,11 +124,6 @@ export class StateMachine {
     if (this.#rampFromMs === undefined) return true;
     const { rampUpMs, rampUpRatio } = this.#settings;
     const progress = (nowMs - this.#rampFromMs) / rampUpMs;
-    if (progress >= 1) {
-      this.#rampFromMs = undefined;
-      this.#refresh();
-      return true;
-    }
     this.#rampCredit += rampUpRatio + (1 - rampUpRatio) * progress;
     if (this.#rampCredit < 1) return false;
     this.#rampCredit--;
@@ -147,7 +143,7 @@ export class StateMachine {
     const nowMs = this.#needsTime || this.#needsStart || this.#state !== 'closed' ? this.#advance() : 0;
     this.#trials.delete(call);
     for (const rule of this.#rules) rule.inFlight?.ended(call);
-    this.settlePlain(call.generation, verdict, failure, nowMs, nowMs - call.startMs);
+    this.settlePlain(call.generation, verdict, failure, nowMs, this.#needsStart ? nowMs - call.startMs : 0);
   }
 
   /** {@link settle} for a call of the plain path, which is known by its generation alone. */
@@ -167,7 +163,7 @@ export class StateMachine {
   #record(nowMs: number, isFailure: boolean, durationMs: number, failure: unknown): void {
     let reason: string | undefined;
     for (const rule of this.#rules) reason = rule.record(nowMs, isFailure, durationMs) ?? reason;
-    if (reason && this.#state === 'closed') this.#open(reason, failure);
+    if (reason && this.#state === 'closed') this.#open(reason, isFailure ? failure : undefined);
   }
 
   #countTrial(verdict: Verdict, failure?: unknown): void {
@@ -179,18 +175,27 @@ export class StateMachine {
     }
   }
 
-  /** Reads the clock, never backwards, and makes the moves that are due. */
+  /** Reads the clock and makes the moves that are due. */
   #advance(): number {
-    const readingMs = this.#settings.clock.now();
-    if (readingMs > this.#lastMs) this.#lastMs = readingMs;
-    const nowMs = this.#lastMs;
+    const nowMs = this.#read();
     if (this.#pending) this.#restore(this.#pending, nowMs);
     if (this.#state === 'open') {
       if (nowMs - this.#openedAtMs >= this.#openMs) this.#move('half-open', 'open duration over');
     } else if (this.#state === 'half-open') {
       this.#expireTrials(nowMs);
+    } else if (this.#rampFromMs !== undefined && nowMs - this.#rampFromMs >= this.#settings.rampUpMs) {
+      this.#rampFromMs = undefined;
+      this.#refresh();
     }
     return nowMs;
+  }
+
+  /** A clock that was set back goes on from where it was, so that nothing waits for it to catch up. */
+  #read(): number {
+    const nowMs = this.#settings.clock.now() + this.#skewMs;
+    if (nowMs < this.#lastMs) this.#skewMs += this.#lastMs - nowMs;
+    else this.#lastMs = nowMs;
+    return this.#lastMs;
   }
 
   #expireTrials(nowMs: number): void {
@@ -206,15 +211,14 @@ export class StateMachine {
     const { maxOpenHintMs, openDurationMs, openHintMs } = this.#settings;
     if (this.#state !== 'open') this.#openings++;
     const hintMs = openHintMs && failure !== undefined ? guarded(undefined, openHintMs, failure) : undefined;
-    const isHinted = hintMs !== undefined && hintMs >= 0;
+    const isHinted = typeof hintMs === 'number' && hintMs >= 0;
     const durationMs =
       ms ??
       (isHinted
         ? Math.min(hintMs, maxOpenHintMs)
         : guarded(this.#openMs, openDurationMs, this.#openings, this.#openMs));
     this.#openMs = durationMs > 0 ? durationMs : 0;
-    this.#lastMs = Math.max(this.#lastMs, this.#settings.clock.now());
-    this.#openedAtMs = this.#lastMs;
+    this.#openedAtMs = this.#read();
     this.#move('open', reason);
   }
 
@@ -270,8 +274,9 @@ export class StateMachine {
     if (this.#isolations++ === 0) this.#move('forced-open', 'isolated');
     let isHeld = true;
     return () => {
-      if (isHeld && --this.#isolations === 0) this.setMode(this.mode);
+      const isLast = isHeld && --this.#isolations === 0;
       isHeld = false;
+      if (isLast) this.setMode(this.mode);
     };
   }
 
@@ -297,8 +302,8 @@ export class StateMachine {
       version: 1,
       mode: this.mode,
       state: state === 'open' || state === 'half-open' ? state : 'closed',
-      openForMs: state === 'open' ? this.remainingMs : 0,
-      openDurationMs: this.#openMs,
+      openForMs: state === 'open' ? toJson(this.remainingMs) : 0,
+      openDurationMs: toJson(this.#openMs),
       openings: this.#openings,
       trials: [this.#successes, this.#failures],
       rampUpForMs: this.#rampFromMs === undefined ? null : nowMs - this.#rampFromMs,
@@ -311,8 +316,8 @@ export class StateMachine {
     this.#pending = undefined;
     this.mode = from.mode;
     this.#state = from.mode === 'auto' ? from.state : from.mode;
-    this.#openMs = from.openDurationMs;
-    this.#openedAtMs = nowMs + from.openForMs - from.openDurationMs;
+    this.#openMs = from.openDurationMs ?? Infinity;
+    this.#openedAtMs = from.openForMs === null ? nowMs : nowMs - (this.#openMs - from.openForMs);
     this.#openings = from.openings;
     [this.#successes, this.#failures] = from.trials;
     this.#rampFromMs = from.rampUpForMs === null ? undefined : nowMs - from.rampUpForMs;
@@ -320,4 +325,9 @@ export class StateMachine {
     this.#rules.forEach((rule, k) => rule.restore(from.rules[k]!, nowMs));
     this.#refresh();
   }
+}
+
+/** JSON has no Infinity. */
+function toJson(ms: number): number | null {
+  return ms < Infinity ? ms : null;
 }
