@@ -134,6 +134,6 @@ class ManualClock implements VirtualClock {
   }
 
   async #settle(): Promise<void> {
-    for (let turn = 0; turn < TURNS; turn++) await undefined;
+    for (let turn = 0; turn < TURNS; turn++) await Promise.resolve();
   }
 }
