@@ -156,14 +156,14 @@ describe('refusal and reset', () => {
 });
 
 describe('cut of the reply', () => {
-  it.each([0, 1, 4])('passes %i bytes of it and then resets', async (cutReplyAfterBytes) => {
+  it.each([0, 1, 4])('passes %i bytes of it and then ends the connection', async (cutReplyAfterBytes) => {
     const client = await open();
     await echo(client, 'before');
     proxy.set({ cutReplyAfterBytes });
     let received = '';
     client.on('data', (bytes: Buffer) => (received += bytes.toString()));
     client.write('hello');
-    await expect(once(client, 'end')).rejects.toThrow('ECONNRESET');
+    await once(client, 'end');
     expect(received).toBe('hello'.slice(0, cutReplyAfterBytes));
   });
 });

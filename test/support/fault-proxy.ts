@@ -17,7 +17,7 @@ export interface Faults {
    * `upstream` is towards the target.
    */
   readonly blackHole?: 'upstream' | 'downstream' | 'both';
-  /** Passes this many more bytes of reply on each connection, then resets it. */
+  /** Passes this many more bytes of reply on each connection, then ends it. */
   readonly cutReplyAfterBytes?: number;
   /** Bandwidth each way on each connection. */
   readonly bytesPerSecond?: number;
@@ -151,7 +151,7 @@ class TcpFaultProxy implements FaultProxy {
         this.#passed[direction] += bytes;
         if (direction === 'downstream' && link.replyBytesLeft !== undefined) link.replyBytesLeft -= bytes;
       },
-      reset: () => link.reset(),
+      cut: () => link.cut(),
     });
   }
 
@@ -180,6 +180,13 @@ class Link {
         onEnd();
       });
     }
+  }
+
+  /** Ends rather than resets the client's side, because a reset may overtake the bytes before it. */
+  cut(): void {
+    const [client, upstream] = this.#sockets as [Socket, Socket];
+    client.destroySoon();
+    upstream.resetAndDestroy();
   }
 
   reset(): void {

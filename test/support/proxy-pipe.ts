@@ -8,10 +8,10 @@ export interface PipeRules {
   bytesPerSecond(): number | undefined;
   /** Resolves when bytes may pass. */
   untilOpen(): Promise<void>;
-  /** Bytes that may still pass before the connection is reset; `undefined` means any number. */
+  /** Bytes that may still pass before the connection is cut; `undefined` means any number. */
   bytesLeft(): number | undefined;
   passed(bytes: number): void;
-  reset(): void;
+  cut(): void;
 }
 
 interface Piece {
@@ -71,7 +71,7 @@ export class ProxyPipe {
       const part = bytes.subarray(at, at + Math.min(slice, left));
       if (part.length > 0) await this.#write(part);
       at += part.length;
-      if (part.length >= left) return this.#rules.reset();
+      if (part.length >= left) return this.#rules.cut();
       if (rate !== undefined) await until(performance.now() + (part.length / rate) * 1000);
       await this.#rules.untilOpen();
     }
