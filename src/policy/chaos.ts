@@ -83,7 +83,7 @@ class ChaosPolicy<R> extends ComposablePolicy<R> implements Chaos<R> {
     if (fault) share('fault.rate', fault.rate);
     if (result) share('result.rate', result.rate);
     optionalFunction('fault.error', fault?.error);
-    optionalFunction('result.value', result?.value);
+    if (result && typeof result.value !== 'function') refuse('result.value', 'a function', result.value);
     optionalFunction('onEvent', options.onEvent);
     this.isEnabled = enabled;
     this.#options = options;
@@ -107,7 +107,7 @@ class ChaosPolicy<R> extends ComposablePolicy<R> implements Chaos<R> {
   }
 
   #draws(rate: number): boolean {
-    return this.#random() < rate;
+    return guarded(1, this.#random) < rate;
   }
 
   #harm(inner: Step, scope: Scope, sink: Sink): void {
