@@ -10,11 +10,11 @@ const IMF_FIXDATE = /^[A-Z][a-z]{2}, (?<day>\d\d) (?<month>[A-Z][a-z]{2}) (?<yea
 const RFC_850 = /^[A-Z][a-z]{5,8}, (?<day>\d\d)-(?<month>[A-Z][a-z]{2})-(?<year>\d\d) (?<time>\d\d:\d\d:\d\d) GMT$/;
 const ASCTIME = /^[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) (?<day>[ \d]\d) (?<time>\d\d:\d\d:\d\d) (?<year>\d{4})$/;
 
-/** A two-digit year more than 50 years ahead is one of the past century (RFC 9110, section 5.6.7). */
+/** A two-digit year is at most 50 years ahead, else one of the past (RFC 9110, section 5.6.7). */
 function fullYear(year: number, nowEpochMs: number): number {
-  const thisYear = new Date(nowEpochMs).getUTCFullYear();
-  const inThisCentury = thisYear - (thisYear % 100) + year;
-  return inThisCentury > thisYear + 50 ? inThisCentury - 100 : inThisCentury;
+  const latest = new Date(nowEpochMs).getUTCFullYear() + 50;
+  const inThatCentury = latest - (latest % 100) + year;
+  return inThatCentury > latest ? inThatCentury - 100 : inThatCentury;
 }
 
 function parseHttpDate(text: string, nowEpochMs: number): number | undefined {
