@@ -1,3 +1,4 @@
+import { reportError } from '../core/errors.ts';
 import type { CallContext, Operation } from '../core/policy.ts';
 
 /** Runs an operation once it has a slot, however long that takes. */
@@ -15,13 +16,14 @@ export async function mapThrough<I, O>(
 ): Promise<O[]> {
   signal?.throwIfAborted();
   const source =
-    Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : (items as Iterable<I>)[Symbol.iterator]();
+    (items as AsyncIterable<I>)[Symbol.asyncIterator]?.() ?? (items as Iterable<I>)[Symbol.iterator]();
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal?.reason);
   const results: O[] = [];
   const jobs = new Set<Promise<void>>();
   let drawn = 0;
   let isDry = false;
+  let failure: { readonly error: unknown } | undefined;
 
   const next = async (ctx: CallContext, onDrawn: () => void): Promise<void> => {
     const { done, value } = await source.next();
@@ -41,6 +43,7 @@ export async function mapThrough<I, O>(
         () => void jobs.delete(job),
         (error: unknown) => {
           isDry = true;
+          failure ??= { error };
           stop.abort(error);
           resolve();
         },
@@ -50,7 +53,12 @@ export async function mapThrough<I, O>(
   }
   await Promise.all(jobs);
   signal?.removeEventListener('abort', onAbort);
-  if (!stop.signal.aborted) return results;
-  await source.return?.();
-  throw stop.signal.reason;
+  if (!failure && !stop.signal.aborted) return results;
+  try {
+    await source.return?.();
+  } catch (error) {
+    reportError(error);
+  }
+  signal?.throwIfAborted();
+  throw failure?.error;
 }
