@@ -72,6 +72,9 @@ export function timeout(options: TimeoutOptions): Policy {
  * Every call has the same limit, so the calls in flight are sorted by deadline as they come: a list
  * through the calls themselves, and one timer for the oldest. A call that ends does not touch the
  * timer; it fires for nobody at most once per limit.
+ *
+ * A clock that reads no later when the timer fires than when it was set stands still or was set back.
+ * Then the timer is the clock: it ends those whose limit it was set for, and the others start afresh.
  */
 class TimeoutPolicy extends ComposablePolicy {
   readonly ms: number;
@@ -84,6 +87,9 @@ class TimeoutPolicy extends ComposablePolicy {
   #timer: TimerHandle;
   #hasTimer = false;
   #isGraceTurn = false;
+  #armings = 0;
+  #armedAtMs = 0;
+  #dueMs = 0;
 
   constructor(options: TimeoutOptions) {
     super();
@@ -106,12 +112,14 @@ class TimeoutPolicy extends ComposablePolicy {
   }
 
   #add(run: TimeoutRun): void {
-    run.deadlineMs = this.#clock.now() + this.ms;
+    const nowMs = this.#clock.now();
+    run.deadlineMs = nowMs + this.ms;
+    run.arming = this.#armings;
     run.older = this.#newest;
     if (this.#newest) this.#newest.newer = run;
     else this.#oldest = run;
     this.#newest = run;
-    if (!this.#hasTimer) this.#arm(this.ms);
+    if (!this.#hasTimer) this.#arm(nowMs, this.ms);
     else if (this.#oldest === run) keepAlive(this.#timer, true);
   }
 
@@ -125,8 +133,11 @@ class TimeoutPolicy extends ComposablePolicy {
     if (!this.#oldest && this.#hasTimer) keepAlive(this.#timer, false);
   }
 
-  #arm(ms: number): void {
+  #arm(nowMs: number, ms: number): void {
     this.#hasTimer = true;
+    this.#armings++;
+    this.#armedAtMs = nowMs;
+    this.#dueMs = nowMs + ms;
     this.#timer = this.#clock.setTimeout(() => this.#expire(), Math.ceil(ms));
   }
 
@@ -136,20 +147,28 @@ class TimeoutPolicy extends ComposablePolicy {
     const isLate = this.#oldest !== undefined && nowMs - this.#oldest.deadlineMs > LAG_MS;
     if (isLate && this.#lagGrace && !this.#isGraceTurn) {
       this.#isGraceTurn = true;
-      return this.#arm(0);
+      return this.#arm(nowMs, 0);
     }
     this.#isGraceTurn = false;
-    for (let run = this.#oldest; run && run.deadlineMs <= nowMs; run = this.#oldest) {
+    const isClockStill = nowMs <= this.#armedAtMs;
+    const dueMs = isClockStill ? this.#dueMs : nowMs;
+    const armings = this.#armings;
+    for (let run = this.#oldest; run && run.deadlineMs <= dueMs; run = this.#oldest) {
+      if (isClockStill && run.arming === armings) break;
       this.remove(run);
       run.expire();
     }
-    if (this.#oldest && !this.#hasTimer) this.#arm(Math.max(0, this.#oldest.deadlineMs - nowMs));
+    for (let run = isClockStill && this.#oldest; run; run = run.newer) {
+      run.deadlineMs = Math.min(run.deadlineMs, nowMs + this.ms);
+    }
+    if (this.#oldest && !this.#hasTimer) this.#arm(nowMs, Math.max(0, this.#oldest.deadlineMs - nowMs));
   }
 }
 
 /** One call under a timeout: the scope of what runs inside, and the sink of its result. */
 class TimeoutRun extends BranchScope implements Sink {
   deadlineMs = Infinity;
+  arming = 0;
   older: TimeoutRun | undefined;
   newer: TimeoutRun | undefined;
   readonly #policy: TimeoutPolicy;
