@@ -8,6 +8,7 @@ import type { Policy } from '../core/policy.ts';
 import type { AbortListener, Scope } from '../core/scope.ts';
 import { BranchScope } from '../core/scope.ts';
 import type { RetryBudget } from './retry-budget.ts';
+import { deposit, optionalBudget, record, withdraw } from './retry-budget.ts';
 
 /** What a {@link hedge} policy tells its listener. */
 export interface HedgeEvent {
@@ -80,7 +81,7 @@ class HedgePolicy extends ComposablePolicy {
     this.maxHedges = integer('maxHedges', maxHedges, 1, 1000);
     this.isFatal = optionalFunction('isFatal', isFatal);
     this.onEvent = optionalFunction('onEvent', onEvent);
-    this.budget = budget;
+    this.budget = optionalBudget('budget', budget);
     this.clock = clock;
   }
 
@@ -88,7 +89,7 @@ class HedgePolicy extends ComposablePolicy {
     return {
       enter: (scope, sink) => {
         scope.root.mayAdopt = false;
-        this.budget?.deposit();
+        deposit(this.budget);
         new HedgeRun(this, inner, scope, sink).start();
       },
     };
@@ -137,21 +138,21 @@ class HedgeRun implements AbortListener {
   #next(): boolean {
     const { budget, maxHedges, onEvent } = this.#policy;
     if (this.#isOver || this.#started > maxHedges) return false;
-    if (budget && !budget.tryWithdraw()) return false;
+    if (!withdraw(budget)) return false;
     emit(onEvent, { type: 'hedge', attempt: this.#started + 1 });
     if (!this.#isOver) this.#launch();
     return true;
   }
 
   onSuccess(attempt: HedgeAttempt, value: unknown): void {
-    this.#policy.budget?.record(true);
+    record(this.#policy.budget, true);
     if (this.#finish(attempt)) this.#sink.succeed(value);
   }
 
   onFailure(attempt: HedgeAttempt, error: unknown): void {
     this.#running.delete(attempt);
     if (this.#isOver) return;
-    this.#policy.budget?.record(false);
+    record(this.#policy.budget, false);
     const isFatal = this.#scope.isAborted || guarded(false, this.#policy.isFatal, error);
     if (!isFatal && (this.#next() || this.#running.size > 0)) return;
     if (this.#finish(attempt)) this.#sink.fail(error);

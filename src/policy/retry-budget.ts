@@ -1,6 +1,7 @@
-import { amount, integer } from '../core/check.ts';
+import { amount, integer, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
+import { guarded } from '../core/errors.ts';
 
 /**
  * Bounds what retries and hedges add to the load, over all calls that share it. Without one, three
@@ -15,6 +16,33 @@ export interface RetryBudget {
   tryWithdraw(): boolean;
   /** What can be withdrawn now. */
   readonly balance: number;
+}
+
+/** A retry budget, or nothing. */
+export function optionalBudget(name: string, value: RetryBudget | undefined): RetryBudget | undefined {
+  return value === undefined || typeof value?.tryWithdraw === 'function'
+    ? value
+    : refuse(name, 'a retry budget', value);
+}
+
+/*
+ * A budget of the user's own may throw: that is reported and changes nothing, save that what cannot
+ * be asked for is not granted.
+ */
+
+/** Tells `budget` of a new call. */
+export function deposit(budget: RetryBudget | undefined): void {
+  if (budget) guarded(undefined, (to: RetryBudget) => to.deposit(), budget);
+}
+
+/** Tells `budget` how an attempt ended. */
+export function record(budget: RetryBudget | undefined, ok: boolean): void {
+  if (budget) guarded(undefined, (to: RetryBudget, isOk: boolean) => to.record(isOk), budget, ok);
+}
+
+/** Asks `budget` for one retry or hedge; there is always one without a budget. */
+export function withdraw(budget: RetryBudget | undefined): boolean {
+  return !budget || guarded(false, (from: RetryBudget) => from.tryWithdraw(), budget);
 }
 
 /** Options of {@link createRetryBudget}. */

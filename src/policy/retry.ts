@@ -11,6 +11,7 @@ import type { Policy } from '../core/policy.ts';
 import type { Scope } from '../core/scope.ts';
 import { AttemptScope } from '../core/scope.ts';
 import type { RetryBudget } from './retry-budget.ts';
+import { deposit, optionalBudget, record, withdraw } from './retry-budget.ts';
 
 /** What a {@link retry} policy tells its listener. */
 export type RetryEvent =
@@ -121,15 +122,16 @@ class RetryPolicy extends ComposablePolicy {
     this.retryAfterMs = optionalFunction('retryAfterMs', retryAfterMs);
     this.maxRetryAfterMs = amount('maxRetryAfterMs', maxRetryAfterMs, 0);
     this.onEvent = optionalFunction('onEvent', options.onEvent);
-    this.budget = options.budget;
+    this.budget = optionalBudget('budget', options.budget);
     this.clock = clock;
   }
 
   override bind(inner: Step): Step {
     return {
       enter: (scope, sink) => {
-        this.budget?.deposit();
-        inner.enter(scope, new RetryRun(this, inner, scope, sink));
+        deposit(this.budget);
+        const run = new RetryRun(this, inner, scope, sink);
+        inner.enter(scope.attempt === 1 ? scope : new AttemptScope(scope, 1), run);
       },
     };
   }
@@ -152,7 +154,7 @@ class RetryRun implements Sink {
   }
 
   succeed(value: unknown): void {
-    this.#policy.budget?.record(true);
+    record(this.#policy.budget, true);
     this.#sink.succeed(value);
   }
 
@@ -160,7 +162,7 @@ class RetryRun implements Sink {
     const { budget, isRetryable, onEvent } = this.#policy;
     const attempt = this.#attempt;
     if (this.#scope.isAborted || !guarded(false, isRetryable, error, attempt)) return this.#sink.fail(error);
-    budget?.record(false);
+    record(budget, false);
     const delayMs = this.#delay(error);
     if (typeof delayMs === 'string') {
       emit(onEvent, { type: 'give-up', attempt, error, reason: delayMs });
@@ -177,9 +179,9 @@ class RetryRun implements Sink {
     const { backoff, budget, maxAttempts, maxRetryAfterMs, retryAfterMs } = this.#policy;
     if (this.#attempt >= maxAttempts) return 'max-attempts';
     const hintMs = guarded(undefined, retryAfterMs, error);
-    const isHinted = hintMs !== undefined && hintMs >= 0;
+    const isHinted = typeof hintMs === 'number' && hintMs >= 0;
     if (isHinted && hintMs > maxRetryAfterMs) return 'retry-after';
-    if (budget && !budget.tryWithdraw()) return 'budget';
+    if (!withdraw(budget)) return 'budget';
     if (isHinted) return Math.min(hintMs, LONGEST_DELAY_MS);
     const delayMs = guarded(this.#backoffMs, backoff, this.#attempt, this.#backoffMs);
     this.#backoffMs = delayMs > 0 ? Math.min(delayMs, LONGEST_DELAY_MS) : 0;
