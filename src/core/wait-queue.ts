@@ -23,24 +23,25 @@ export abstract class Waiter implements AbortListener {
   /** For the queue only. */
   deadlineMs: number = Infinity;
   /** For the queue only. */
+  order: number = 0;
+  /** For the queue only. */
   queue: WaitQueue<Waiter> | undefined;
   /** For the queue only. */
   scope: Scope | undefined;
 
-  /** The deadline passed; the waiter has left the queue. */
+  /** The deadline passed; the waiter has left the queue. Must not throw. */
   abstract onExpire(): void;
-  /** The scope was aborted; the waiter has left the queue. */
+  /** The scope was aborted; the waiter has left the queue. Must not throw. */
   abstract onGiveUp(reason: unknown): void;
 
   onAbort(reason: unknown): void {
-    this.queue?.remove(this);
-    this.onGiveUp(reason);
+    if (this.queue?.remove(this)) this.onGiveUp(reason);
   }
 }
 
 /** Where and how long a waiter waits. */
 export interface WaitOptions {
-  /** Higher goes first. @defaultValue 0 */
+  /** Higher goes first; any number but NaN. @defaultValue 0 */
   readonly priority?: number;
   /** Reading of the clock from which the wait is over. @defaultValue Infinity */
   readonly deadlineMs?: number;
@@ -48,20 +49,40 @@ export interface WaitOptions {
   readonly scope?: Scope;
 }
 
+/** Whether the wait of `a` ends before that of `b`: by deadline, then by arrival. */
+function endsFirst(a: Waiter, b: Waiter): boolean {
+  return (a.deadlineMs - b.deadlineMs || a.order - b.order) < 0;
+}
+
+/** Puts `waiter` into the heap at `at` or below it. */
+function siftDown(heap: Waiter[], at: number, waiter: Waiter): void {
+  for (let down = 2 * at + 1; down < heap.length; down = 2 * at + 1) {
+    if (down + 1 < heap.length && endsFirst(heap[down + 1]!, heap[down]!)) down++;
+    if (!endsFirst(heap[down]!, waiter)) break;
+    heap[at] = heap[down]!;
+    at = down;
+  }
+  heap[at] = waiter;
+}
+
 /*
- * First come, first served within a priority. Leaving is O(1) wherever one stands: the lanes are
- * linked lists, and the heap of deadlines is cleaned later, at the latest when half of it has gone
- * (amortised O(1)). One timer serves the earliest deadline; deadlines that come in order, as those
- * of one fixed queue timeout do, enter the heap in O(1).
+ * First come, first served within a priority; deadlines pass in their order, equal ones in order of
+ * arrival. Leaving is O(1) wherever one stands: the lanes are linked lists, and the heap of
+ * deadlines is cleaned later, at the latest when half of it has gone (amortised O(1)). Joining is
+ * O(log n) at most, and O(1) where deadlines come in order, as those of one fixed queue timeout do.
+ * One timer serves the earliest deadline. A lane is found in O(log n) of the priorities in use.
  */
 export class WaitQueue<W extends Waiter> {
   readonly #clock: Clock;
-  /** Highest priority first; empty lanes are dropped. */
+  /** Highest priority last; empty lanes are dropped. */
   readonly #lanes: Lane[] = [];
-  readonly #deadlines: Waiter[] = [];
+  /** A heap by {@link endsFirst}, of those who wait and some who have left. */
+  #deadlines: Waiter[] = [];
   #length = 0;
   #dated = 0;
+  #order = 0;
   #timer: TimerHandle;
+  /** What the timer is set for; Infinity while there is none. */
   #timerAtMs = Infinity;
 
   constructor(clock: Clock) {
@@ -75,17 +96,18 @@ export class WaitQueue<W extends Waiter> {
 
   /** The one to be served next. */
   peek(): W | undefined {
-    return this.#lanes[0]?.head as W | undefined;
+    return this.#lanes.at(-1)?.head as W | undefined;
   }
 
   /** Queues `waiter` behind those of its priority. */
   push(waiter: W, options: WaitOptions = {}): void {
     const { priority = 0, deadlineMs = Infinity, scope } = options;
-    const lane = this.#laneOf(priority);
+    const at = this.#laneAt(priority);
+    let lane = this.#lanes[at];
+    if (lane?.priority !== priority) this.#lanes.splice(at, 0, (lane = { priority, head: undefined, tail: undefined }));
     waiter.lane = lane;
     waiter.queue = this as unknown as WaitQueue<Waiter>;
     waiter.before = lane.tail;
-    waiter.behind = undefined;
     if (lane.tail) lane.tail.behind = waiter;
     else lane.head = waiter;
     lane.tail = waiter;
@@ -94,6 +116,7 @@ export class WaitQueue<W extends Waiter> {
     scope?.listen(waiter);
     waiter.deadlineMs = deadlineMs;
     if (deadlineMs < Infinity) {
+      waiter.order = this.#order++;
       this.#dated++;
       this.#siftUp(waiter);
       this.#arm();
@@ -115,7 +138,7 @@ export class WaitQueue<W extends Waiter> {
     else lane.head = behind;
     if (behind) behind.before = before;
     else lane.tail = before;
-    if (!lane.head) this.#lanes.splice(this.#lanes.indexOf(lane), 1);
+    if (!lane.head) this.#lanes.splice(this.#laneAt(lane.priority), 1);
     waiter.lane = waiter.queue = waiter.before = waiter.behind = undefined;
     waiter.scope?.unlisten(waiter);
     waiter.scope = undefined;
@@ -124,57 +147,43 @@ export class WaitQueue<W extends Waiter> {
     return true;
   }
 
-  #laneOf(priority: number): Lane {
-    const at = this.#lanes.findIndex((lane) => lane.priority <= priority);
-    const found = this.#lanes[at];
-    if (found?.priority === priority) return found;
-    const lane: Lane = { priority, head: undefined, tail: undefined };
-    this.#lanes.splice(at < 0 ? this.#lanes.length : at, 0, lane);
-    return lane;
+  /** Where the lane of `priority` stands, or would stand. */
+  #laneAt(priority: number): number {
+    let low = 0;
+    for (let high = this.#lanes.length; low < high;) {
+      const middle = (low + high) >> 1;
+      if (this.#lanes[middle]!.priority < priority) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #dropDeadline(): void {
-    const heap = this.#deadlines;
     if (--this.#dated === 0) {
-      heap.length = 0;
+      this.#deadlines.length = 0;
       this.#arm();
-    } else if (heap.length > 2 * this.#dated + 16) {
-      // Sorted order is heap order; the sort pays for as many removals as there were.
-      const live = heap.filter((waiter) => waiter.lane).sort((a, b) => a.deadlineMs - b.deadlineMs);
-      heap.length = 0;
-      for (const waiter of live) heap.push(waiter);
+    } else if (this.#deadlines.length > 2 * this.#dated + 16) {
+      // Linear in those who left since the last time, which makes it constant for each of them.
+      const heap = (this.#deadlines = this.#deadlines.filter((waiter) => waiter.lane));
+      for (let at = heap.length >> 1; at-- > 0;) siftDown(heap, at, heap[at]!);
     }
   }
 
   #siftUp(waiter: Waiter): void {
     const heap = this.#deadlines;
     let at = heap.length;
-    for (let up = (at - 1) >> 1; at > 0 && heap[up]!.deadlineMs > waiter.deadlineMs; up = (at - 1) >> 1) {
+    for (let up = (at - 1) >> 1; at > 0 && endsFirst(waiter, heap[up]!); up = (at - 1) >> 1) {
       heap[at] = heap[up]!;
       at = up;
     }
     heap[at] = waiter;
   }
 
-  #dropFirst(): void {
-    const heap = this.#deadlines;
-    const last = heap.pop()!;
-    if (heap.length === 0) return;
-    let at = 0;
-    for (let down = 1; down < heap.length; down = 2 * at + 1) {
-      if (down + 1 < heap.length && heap[down + 1]!.deadlineMs < heap[down]!.deadlineMs) down++;
-      if (heap[down]!.deadlineMs >= last.deadlineMs) break;
-      heap[at] = heap[down]!;
-      at = down;
-    }
-    heap[at] = last;
-  }
-
   /** Keeps one timer, for the earliest deadline; a timer that is early looks again. */
   #arm(): void {
     const first = this.#deadlines[0];
     if (first && first.deadlineMs >= this.#timerAtMs) return;
-    this.#clock.clearTimeout(this.#timer);
+    if (this.#timerAtMs < Infinity) this.#clock.clearTimeout(this.#timer);
     this.#timerAtMs = first ? first.deadlineMs : Infinity;
     if (!first) return;
     const waitMs = Math.ceil(Math.max(0, first.deadlineMs - this.#clock.now()));
@@ -186,7 +195,8 @@ export class WaitQueue<W extends Waiter> {
     this.#timerAtMs = Infinity;
     for (let first = this.#deadlines[0]; first; first = this.#deadlines[0]) {
       if (first.lane && first.deadlineMs > nowMs) break;
-      this.#dropFirst();
+      const last = this.#deadlines.pop()!;
+      if (last !== first) siftDown(this.#deadlines, 0, last);
       if (this.remove(first as W)) first.onExpire();
     }
     this.#arm();
