@@ -89,8 +89,8 @@ export interface CircuitBreakerOptions {
   readonly captureStack?: boolean;
   /** The state to go on from, as `snapshot()` gave it. Needs the same rules in the same order. */
   readonly snapshot?: BreakerSnapshot;
-  /** @defaultValue the system's clock */
-  readonly clock?: Clock;
+  /** Only its `now` is read. @defaultValue the system's clock */
+  readonly clock?: Pick<Clock, 'now'>;
 }
 
 /** A call that was let through. The first settling counts; disposing an unsettled permit ignores it. */

@@ -11,7 +11,7 @@ export class CircuitOpenError extends HoldfastError {
    */
   readonly retryAfterMs: number;
 
-  constructor(name: string, state: CircuitState, retryAfterMs: number, captureStack: boolean = false) {
+  constructor(name: string, state: CircuitState, retryAfterMs: number, captureStack: boolean | undefined = false) {
     super('ERR_CIRCUIT_OPEN', name ? `circuit ${name} is open` : 'circuit is open', { captureStack });
     this.state = state;
     this.retryAfterMs = retryAfterMs;

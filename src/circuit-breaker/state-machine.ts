@@ -1,7 +1,15 @@
-import { oneOf } from '../core/check.ts';
+import { ComposablePolicy } from '../core/call.ts';
+import { amount, oneOf, refuse } from '../core/check.ts';
 import { emit, guarded } from '../core/errors.ts';
 import type { BreakerSettings } from './breaker-options.ts';
-import type { CircuitBreakerEvent, CircuitBreakerStats, CircuitMode, CircuitState } from './circuit-breaker.ts';
+import type {
+  CircuitBreakerEvent,
+  CircuitBreakerStats,
+  CircuitMode,
+  CircuitState,
+  Isolation,
+} from './circuit-breaker.ts';
+import { CircuitOpenError } from './errors.ts';
 import type { BreakerSnapshot } from './snapshot.ts';
 import type { RuleState, TrackedCall } from './trip-rule.ts';
 
@@ -21,24 +29,24 @@ export interface AdmittedCall extends TrackedCall {
  * moves that time has brought about, and every public member that looks at the state calls it first,
  * except on the plain path (closed, no rule that needs a start time, no ramp), where time moves nothing.
  */
-export class StateMachine {
-  readonly listeners: Set<(event: CircuitBreakerEvent) => void> = new Set();
+export abstract class StateMachine extends ComposablePolicy {
+  readonly name: string;
   /** True where a call is let through without looking at anything. */
-  isPlain = false;
-  generation = 0;
-  inFlight = 0;
-  mode: CircuitMode = 'auto';
-  #state: CircuitState = 'closed';
+  protected isPlain: boolean = false;
+  protected generation: number = 0;
+  protected inFlight: number = 0;
   readonly #settings: BreakerSettings;
   readonly #rules: readonly RuleState[];
   readonly #needsTime: boolean;
   readonly #needsStart: boolean;
-  readonly #trials = new Set<AdmittedCall>();
+  readonly #listeners = new Set<(event: CircuitBreakerEvent) => void>();
   readonly #events: CircuitBreakerEvent[] = [];
+  readonly #trials = new Set<AdmittedCall>();
   #pending: BreakerSnapshot | undefined;
+  #mode: CircuitMode = 'auto';
+  #state: CircuitState = 'closed';
   #isolations = 0;
   #lastMs = -Infinity;
-  #skewMs = 0;
   #openedAtMs = 0;
   #openMs = 0;
   #openings = 0;
@@ -51,11 +59,14 @@ export class StateMachine {
   #late = 0;
 
   constructor(settings: BreakerSettings) {
+    super();
     this.#settings = settings;
+    this.name = settings.name;
     this.#rules = settings.trip.map((rule) => rule.start());
     this.#needsTime = this.#rules.some((rule) => rule.needsTime);
     this.#needsStart = this.#rules.some((rule) => rule.slowCallDurationMs < Infinity);
     this.#pending = settings.snapshot;
+    if (settings.onEvent) this.onEvent(settings.onEvent);
     this.#refresh();
   }
 
@@ -64,73 +75,74 @@ export class StateMachine {
     return this.#state;
   }
 
+  get mode(): CircuitMode {
+    this.#advance();
+    return this.#mode;
+  }
+
   get retryAfterMs(): number {
     this.#advance();
-    return this.remainingMs;
+    return this.#remainingMs();
   }
 
-  /** {@link state} as of the last look at the clock. */
-  get lastState(): CircuitState {
-    return this.#state;
-  }
-
-  /** {@link retryAfterMs} as of the last look at the clock. */
-  get remainingMs(): number {
+  #remainingMs(): number {
     if (this.#state === 'forced-open') return Infinity;
-    return this.#state === 'open' ? this.#openMs - (this.#lastMs - this.#openedAtMs) : 0;
+    return this.#state === 'open' ? this.#openedAtMs + this.#openMs - this.#lastMs : 0;
   }
 
   get isIdle(): boolean {
     const nowMs = this.#advance();
-    const isQuiet = this.#state === 'closed' && this.inFlight === 0 && this.#rampFromMs === undefined;
-    return isQuiet && this.#rules.every((rule) => rule.stats(nowMs).failures + rule.stats(nowMs).slowCalls === 0);
+    if (this.#state !== 'closed' || this.inFlight > 0 || this.#rampFromMs !== undefined) return false;
+    return this.#rules.every((rule) => {
+      const { failures, slowCalls } = rule.stats(nowMs);
+      return failures + slowCalls === 0;
+    });
   }
 
   /** Whether a call may be made now. If so, {@link begin} must follow. */
-  admits(): boolean {
-    if (this.isPlain) return true;
-    const nowMs = this.#advance();
-    const isAdmitted = this.#admitsAt(nowMs);
+  protected admits(): boolean {
+    const isAdmitted = this.isPlain || this.#admitsAt(this.#advance());
     if (!isAdmitted) this.#notPermitted++;
     return isAdmitted;
   }
 
+  /** The error for a call that was just not admitted. */
+  protected rejection(): CircuitOpenError {
+    return new CircuitOpenError(this.name, this.#state, this.#remainingMs(), this.#settings.captureStack);
+  }
+
   #admitsAt(nowMs: number): boolean {
-    switch (this.#state) {
-      case 'closed':
-        return !this.#isOverrun(nowMs) && this.#rampAdmits(nowMs);
-      case 'half-open':
-        return this.#trials.size < this.#settings.halfOpen.maxConcurrent;
-      case 'open':
-      case 'forced-open':
-        return false;
-      default:
-        return true;
-    }
+    if (this.#state === 'closed') return !this.#isOverrun(nowMs) && this.#rampAdmits(nowMs);
+    if (this.#state === 'half-open') return this.#trials.size < this.#settings.maxConcurrent;
+    return this.#state === 'disabled' || this.#state === 'metrics-only';
   }
 
   /** Opens when calls in flight are slow enough for that. */
   #isOverrun(nowMs: number): boolean {
-    for (const rule of this.#rules) {
+    return this.#rules.some((rule) => {
       const reason = rule.inFlight?.check(nowMs);
       if (reason) this.#open(reason);
-      if (reason) return true;
-    }
-    return false;
+      return reason;
+    });
   }
 
   /** Lets the due share of calls through by error diffusion: the shares add up until they make a call. */
   #rampAdmits(nowMs: number): boolean {
     if (this.#rampFromMs === undefined) return true;
-    const { rampUpMs, rampUpRatio } = this.#settings;
+    const { rampUpMs, initialRatio } = this.#settings;
     const progress = (nowMs - this.#rampFromMs) / rampUpMs;
-    this.#rampCredit += rampUpRatio + (1 - rampUpRatio) * progress;
+    if (progress >= 1) {
+      this.#rampFromMs = undefined;
+      this.#refresh();
+      return true;
+    }
+    this.#rampCredit += initialRatio + (1 - initialRatio) * progress;
     if (this.#rampCredit < 1) return false;
     this.#rampCredit--;
     return true;
   }
 
-  begin(call: AdmittedCall): void {
+  protected begin(call: AdmittedCall): void {
     this.inFlight++;
     call.generation = this.generation;
     call.startMs = this.#lastMs;
@@ -141,84 +153,61 @@ export class StateMachine {
   /** Takes the result of a call; `failure` is the error or result it failed with. */
   settle(call: AdmittedCall, verdict: Verdict, failure?: unknown): void {
     const nowMs = this.#needsTime || this.#needsStart || this.#state !== 'closed' ? this.#advance() : 0;
+    this.inFlight--;
     this.#trials.delete(call);
     for (const rule of this.#rules) rule.inFlight?.ended(call);
-    this.settlePlain(call.generation, verdict, failure, nowMs, this.#needsStart ? nowMs - call.startMs : 0);
-  }
-
-  /** {@link settle} for a call of the plain path, which is known by its generation alone. */
-  settlePlain(generation: number, verdict: Verdict, failure?: unknown, nowMs?: number, durationMs: number = 0): void {
-    this.inFlight--;
     if (verdict === 'ignored') return;
-    if (generation !== this.generation) {
-      this.#late++;
-      return;
-    }
-    if (this.#state === 'half-open') this.#countTrial(verdict, failure);
-    else if (this.#state !== 'disabled') {
-      this.#record(nowMs ?? (this.#needsTime ? this.#advance() : 0), verdict === 'failure', durationMs, failure);
-    }
+    const isFailure = verdict === 'failure';
+    if (call.generation !== this.generation) this.#late++;
+    else if (this.#state === 'half-open') this.#countTrial(isFailure, failure);
+    else if (this.#state !== 'disabled') this.#record(nowMs, isFailure, nowMs - call.startMs, failure);
   }
 
   #record(nowMs: number, isFailure: boolean, durationMs: number, failure: unknown): void {
     let reason: string | undefined;
     for (const rule of this.#rules) reason = rule.record(nowMs, isFailure, durationMs) ?? reason;
-    if (reason && this.#state === 'closed') this.#open(reason, isFailure ? failure : undefined);
+    if (reason && this.#state === 'closed') this.#open(reason, failure);
   }
 
-  #countTrial(verdict: Verdict, failure?: unknown): void {
-    const { failureThreshold, successThreshold } = this.#settings.halfOpen;
-    if (verdict === 'failure') {
-      if (++this.#failures >= failureThreshold) this.#open('trials failed', failure);
-    } else if (++this.#successes >= successThreshold) {
-      this.#move('closed', 'trials succeeded');
+  #countTrial(isFailure: boolean, failure?: unknown): void {
+    const { failureThreshold, successThreshold } = this.#settings;
+    if (!isFailure) {
+      if (++this.#successes >= successThreshold) this.#move('closed', 'trials succeeded');
+    } else if (++this.#failures >= failureThreshold) {
+      this.#open('trials failed', failure);
     }
   }
 
-  /** Reads the clock and makes the moves that are due. */
+  /** Reads the clock, never backwards. */
+  #now(): number {
+    return (this.#lastMs = Math.max(this.#lastMs, this.#settings.clock.now()));
+  }
+
+  /** Makes the moves that are due, and answers the time. */
   #advance(): number {
-    const nowMs = this.#read();
+    const nowMs = this.#now();
     if (this.#pending) this.#restore(this.#pending, nowMs);
-    if (this.#state === 'open') {
-      if (nowMs - this.#openedAtMs >= this.#openMs) this.#move('half-open', 'open duration over');
-    } else if (this.#state === 'half-open') {
-      this.#expireTrials(nowMs);
-    } else if (this.#rampFromMs !== undefined && nowMs - this.#rampFromMs >= this.#settings.rampUpMs) {
-      this.#rampFromMs = undefined;
-      this.#refresh();
-    }
-    return nowMs;
-  }
-
-  /** A clock that was set back goes on from where it was, so that nothing waits for it to catch up. */
-  #read(): number {
-    const nowMs = this.#settings.clock.now() + this.#skewMs;
-    if (nowMs < this.#lastMs) this.#skewMs += this.#lastMs - nowMs;
-    else this.#lastMs = nowMs;
-    return this.#lastMs;
-  }
-
-  #expireTrials(nowMs: number): void {
+    if (this.#state === 'open' && nowMs - this.#openedAtMs >= this.#openMs) this.#move('half-open', 'open duration over');
     for (const trial of this.#trials) {
-      if (nowMs - trial.startMs < this.#settings.halfOpen.trialTimeoutMs) return;
+      if (nowMs - trial.startMs < this.#settings.trialTimeoutMs) break;
       this.#trials.delete(trial);
       trial.generation = -1;
-      this.#countTrial('failure');
+      this.#countTrial(true);
     }
+    return nowMs;
   }
 
   #open(reason: string, failure?: unknown, ms?: number): void {
     const { maxOpenHintMs, openDurationMs, openHintMs } = this.#settings;
     if (this.#state !== 'open') this.#openings++;
-    const hintMs = openHintMs && failure !== undefined ? guarded(undefined, openHintMs, failure) : undefined;
-    const isHinted = typeof hintMs === 'number' && hintMs >= 0;
+    const hintMs = openHintMs && guarded(undefined, openHintMs, failure);
     const durationMs =
       ms ??
-      (isHinted
-        ? Math.min(hintMs, maxOpenHintMs)
+      (hintMs! >= 0
+        ? Math.min(hintMs!, maxOpenHintMs)
         : guarded(this.#openMs, openDurationMs, this.#openings, this.#openMs));
     this.#openMs = durationMs > 0 ? durationMs : 0;
-    this.#openedAtMs = this.#read();
+    this.#openedAtMs = this.#now();
     this.#move('open', reason);
   }
 
@@ -233,11 +222,11 @@ export class StateMachine {
       if (to !== 'open') rule.clear();
     }
     if (to !== 'open' && to !== 'half-open') this.#openings = this.#openMs = 0;
-    const startsRamp = from === 'half-open' && to === 'closed' && this.#settings.rampUpMs > 0;
+    const startsRamp = from === 'half-open' && to === 'closed' && this.#settings.rampUpMs;
     this.#rampFromMs = startsRamp ? this.#lastMs : undefined;
-    this.#rampCredit = 1 - this.#settings.rampUpRatio;
+    this.#rampCredit = 1 - this.#settings.initialRatio;
     this.#refresh();
-    if (from !== to) this.#tell(from, to, reason);
+    if (from !== to) this.#tell({ type: 'state-change', name: this.name, from, to, atMs: this.#lastMs, reason });
   }
 
   #refresh(): void {
@@ -246,49 +235,54 @@ export class StateMachine {
   }
 
   /** Tells in order, also when a listener moves the state again. */
-  #tell(from: CircuitState, to: CircuitState, reason: string): void {
-    const { name } = this.#settings;
-    const events = this.#events;
-    events.push({ type: 'state-change', name, from, to, atMs: this.#lastMs, reason });
-    if (events.length > 1) return;
-    for (let event = events[0]; event; event = events[0]) {
-      for (const listener of this.listeners) emit(listener, event);
-      events.shift();
-    }
+  #tell(event: CircuitBreakerEvent): void {
+    if (this.#events.push(event) > 1) return;
+    for (const next of this.#events) for (const listener of this.#listeners) emit(listener, next);
+    this.#events.length = 0;
+  }
+
+  onEvent(listener: (event: CircuitBreakerEvent) => void): () => void {
+    if (typeof listener !== 'function') refuse('onEvent', 'a function', listener);
+    const own = listener.bind(undefined);
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
   }
 
   trip(ms?: number): void {
+    if (ms !== undefined) amount('ms', ms, 0);
     this.#advance();
-    if (this.mode === 'auto' && this.#isolations === 0) this.#open('tripped by hand', undefined, ms);
+    if (this.#mode === 'auto' && !this.#isolations) this.#open('tripped by hand', undefined, ms);
+  }
+
+  reset(): void {
+    this.setMode('auto');
   }
 
   setMode(mode: CircuitMode): void {
-    oneOf('mode', mode, ['auto', 'forced-open', 'disabled', 'metrics-only']);
     this.#advance();
-    this.mode = mode;
-    if (this.#isolations === 0) this.#move(mode === 'auto' ? 'closed' : mode, 'set by hand');
+    this.#mode = oneOf('mode', mode, MODES);
+    if (!this.#isolations) this.#move(mode === 'auto' ? 'closed' : mode, 'set by hand');
   }
 
-  isolate(): () => void {
+  isolate(): Isolation {
     this.#advance();
-    if (this.#isolations++ === 0) this.#move('forced-open', 'isolated');
-    let isHeld = true;
-    return () => {
-      const isLast = isHeld && --this.#isolations === 0;
-      isHeld = false;
-      if (isLast) this.setMode(this.mode);
+    if (!this.#isolations++) this.#move('forced-open', 'isolated');
+    let isHeld = 1;
+    const dispose = (): void => {
+      this.#isolations -= isHeld;
+      if (isHeld && !this.#isolations) this.setMode(this.#mode);
+      isHeld = 0;
     };
+    return { dispose, [Symbol.dispose]: dispose };
   }
 
   stats(): CircuitBreakerStats {
-    const { calls, failures, slowCalls } = this.#rules[0]!.stats(this.#advance());
+    const counts = this.#rules[0]!.stats(this.#advance());
     return {
       state: this.#state,
-      calls,
-      failures,
-      slowCalls,
-      failureRate: failures / (calls || 1),
-      slowCallRate: slowCalls / (calls || 1),
+      ...counts,
+      failureRate: counts.failures / (counts.calls || 1),
+      slowCallRate: counts.slowCalls / (counts.calls || 1),
       inFlight: this.inFlight,
       notPermitted: this.#notPermitted,
       late: this.#late,
@@ -297,37 +291,31 @@ export class StateMachine {
 
   snapshot(): BreakerSnapshot {
     const nowMs = this.#advance();
-    const state = this.#state;
     return {
       version: 1,
-      mode: this.mode,
-      state: state === 'open' || state === 'half-open' ? state : 'closed',
-      openForMs: state === 'open' ? toJson(this.remainingMs) : 0,
-      openDurationMs: toJson(this.#openMs),
+      mode: this.#mode,
+      state: this.#isolations ? 'closed' : this.#state,
+      openForMs: this.#state === 'open' ? this.#remainingMs() : 0,
+      openDurationMs: this.#openMs,
       openings: this.#openings,
       trials: [this.#successes, this.#failures],
-      rampUpForMs: this.#rampFromMs === undefined ? null : nowMs - this.#rampFromMs,
-      rampUpCredit: this.#rampCredit,
+      rampUp: this.#rampFromMs === undefined ? null : [nowMs - this.#rampFromMs, this.#rampCredit],
       rules: this.#rules.map((rule) => rule.snapshot(nowMs)),
     };
   }
 
   #restore(from: BreakerSnapshot, nowMs: number): void {
     this.#pending = undefined;
-    this.mode = from.mode;
+    this.#mode = from.mode;
     this.#state = from.mode === 'auto' ? from.state : from.mode;
-    this.#openMs = from.openDurationMs ?? Infinity;
-    this.#openedAtMs = from.openForMs === null ? nowMs : nowMs - (this.#openMs - from.openForMs);
+    this.#openMs = from.openDurationMs;
+    this.#openedAtMs = nowMs + from.openForMs - from.openDurationMs;
     this.#openings = from.openings;
     [this.#successes, this.#failures] = from.trials;
-    this.#rampFromMs = from.rampUpForMs === null ? undefined : nowMs - from.rampUpForMs;
-    this.#rampCredit = from.rampUpCredit;
+    if (from.rampUp) [this.#rampFromMs, this.#rampCredit] = [nowMs - from.rampUp[0], from.rampUp[1]];
     this.#rules.forEach((rule, k) => rule.restore(from.rules[k]!, nowMs));
     this.#refresh();
   }
 }
 
-/** JSON has no Infinity. */
-function toJson(ms: number): number | null {
-  return ms < Infinity ? ms : null;
-}
+const MODES: readonly CircuitMode[] = ['auto', 'forced-open', 'disabled', 'metrics-only'];

@@ -23,10 +23,6 @@ export interface Step {
   enter(scope: Scope, sink: Sink): void;
 }
 
-const PENDING = 0;
-const SUCCEEDED = 1;
-const FAILED = 2;
-
 /** The context of a call that nothing can abort. */
 export class BareContext implements CallContext {
   readonly attempt: number = 1;
@@ -37,6 +33,10 @@ export class BareContext implements CallContext {
   }
 }
 
+const PENDING = 0;
+const SUCCEEDED = 1;
+const FAILED = 2;
+
 /** One call: the outermost scope, and the sink at its end. */
 class Call implements RootScope, Sink {
   readonly attempt: number;
@@ -44,7 +44,6 @@ class Call implements RootScope, Sink {
   mayAdopt = true;
   #signal: AbortSignal | undefined;
   readonly #isAbortable: boolean;
-  readonly #asOutcome: boolean;
   #listeners: AbortListeners | undefined;
   #state = PENDING;
   #result: unknown;
@@ -52,12 +51,11 @@ class Call implements RootScope, Sink {
   #resolve: ((value: unknown) => void) | undefined;
   #reject: ((error: unknown) => void) | undefined;
 
-  constructor(op: Operation<unknown>, signal: AbortSignal | undefined, asOutcome: boolean, attempt: number) {
+  constructor(op: Operation<unknown>, signal: AbortSignal | undefined, attempt: number) {
     this.op = op;
     this.attempt = attempt;
     this.#signal = signal;
     this.#isAbortable = signal !== undefined;
-    this.#asOutcome = asOutcome;
   }
 
   get root(): this {
@@ -94,26 +92,19 @@ class Call implements RootScope, Sink {
   }
 
   succeed(value: unknown): void {
-    this.#settle(SUCCEEDED, value);
+    if (this.isAborted) this.fail(this.reason);
+    else this.#settle(SUCCEEDED, value, this.#resolve);
   }
 
   fail(error: unknown): void {
-    this.#settle(FAILED, error);
+    this.#settle(FAILED, this.isAborted ? this.reason : error, this.#reject);
   }
 
-  #settle(state: number, result: unknown): void {
-    const isAborted = this.isAborted;
-    this.#state = isAborted ? FAILED : state;
-    this.#result = isAborted ? this.reason : result;
+  #settle(state: number, result: unknown, tell: ((result: unknown) => void) | undefined): void {
+    this.#state = state;
+    this.#result = result;
     if (this.#listeners) this.signal.removeEventListener('abort', this);
-    if (!this.#resolve) return;
-    if (this.#state === FAILED && !this.#asOutcome) this.#reject?.(this.#result);
-    else this.#resolve(this.#answer());
-  }
-
-  #answer(): unknown {
-    if (!this.#asOutcome) return this.#result;
-    return this.#state === SUCCEEDED ? { ok: true, value: this.#result } : { ok: false, error: this.#result };
+    tell?.(result);
   }
 
   adopt(promise: Promise<unknown>): void {
@@ -121,16 +112,14 @@ class Call implements RootScope, Sink {
   }
 
   outcome(): unknown {
-    if (this.#state === PENDING) return this.#deferred();
-    if (this.#state === FAILED && !this.#asOutcome) throw this.#result;
-    return this.#answer();
+    if (this.#state === FAILED) throw this.#result;
+    return this.#state === PENDING ? this.#deferred() : this.#result;
   }
 
   promise(): Promise<unknown> {
     this.mayAdopt = false;
     if (this.#adopted) return this.#adopted;
-    if (this.#state === PENDING) return this.#deferred();
-    return this.#state === FAILED && !this.#asOutcome ? Promise.reject(this.#result) : Promise.resolve(this.#answer());
+    return this.#state === PENDING ? this.#deferred() : new Promise((resolve) => resolve(this.outcome()));
   }
 
   #deferred(): Promise<unknown> {
@@ -200,10 +189,9 @@ export function start(
   step: Step,
   op: Operation<unknown>,
   signal: AbortSignal | undefined,
-  asOutcome: boolean = false,
   attempt: number = 1,
 ): Promise<unknown> {
-  const call = new Call(op, signal, asOutcome, attempt);
+  const call = new Call(op, signal, attempt);
   if (typeof op !== 'function') call.fail(new TypeError(`op must be a function, got ${typeof op}`));
   else if (call.isAborted) call.fail(call.reason);
   else step.enter(call, call);
@@ -222,7 +210,10 @@ export abstract class ComposablePolicy<Adds = never> implements Policy<Adds> {
   }
 
   runOutcome<T>(op: Operation<T>, options?: RunOptions): Promise<Outcome<T | Adds>> {
-    return start((this.#alone ??= this.bind(operation)), op, options?.signal, true) as Promise<Outcome<T | Adds>>;
+    return this.run(op, options).then(
+      (value) => ({ ok: true, value }),
+      (error: unknown) => ({ ok: false, error }),
+    );
   }
 }
 
@@ -235,7 +226,7 @@ export function bindPolicy(policy: Pick<Policy<unknown>, 'run'>, inner: Step): S
       const run = (): unknown =>
         policy.run(
           (ctx?: CallContext) =>
-            start(inner, op, ctx?.signal ?? scope.signal, false, ctx?.attempt ?? scope.attempt),
+            start(inner, op, ctx?.signal ?? scope.signal, ctx?.attempt ?? scope.attempt),
           { signal: scope.signal },
         );
       scope.root.mayAdopt = false;

@@ -1,28 +1,36 @@
 /*
  * Checks of options: each returns the value it was given, or throws naming the option, the rule
- * and the value. Nothing is clamped. A number out of its bounds is a RangeError, a value of the
+ * and the value. Nothing is clamped. A number or text out of bounds is a RangeError, a value of the
  * wrong kind a TypeError.
  */
 
 /** Throws: `name` must be `rule`, got `value`. */
 export function refuse(name: string, rule: string, value: unknown): never {
-  const got = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'number' ? value : typeof value;
-  const message = `${name} must be ${rule}, got ${got}`;
-  throw typeof value === 'number' || typeof value === 'string' ? new RangeError(message) : new TypeError(message);
+  const isText = typeof value === 'string';
+  const Refusal = isText || typeof value === 'number' ? RangeError : TypeError;
+  throw new Refusal(`${name} must be ${rule}, got ${isText ? JSON.stringify(value) : String(value)}`);
 }
 
-/** A whole number from `min` to `max`. */
-export function integer(name: string, value: number, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  const top = max < Number.MAX_SAFE_INTEGER ? ` and at most ${max}` : '';
-  return refuse(name, `an integer of at least ${min}${top}`, value);
-}
+/** The largest whole number that a count may be. */
+const MOST = Number.MAX_SAFE_INTEGER;
 
 /** A number from `min` to `max`; Infinity only where `max` is. */
-export function amount(name: string, value: number, min: number, max: number = Infinity): number {
-  if (typeof value === 'number' && value >= min && value <= max) return value;
-  const top = max < Infinity ? ` and at most ${max}` : '';
-  return refuse(name, `a number of at least ${min}${top}`, value);
+export function amount(
+  name: string,
+  value: number,
+  min: number,
+  max: number = Infinity,
+  isWhole: boolean = false,
+): number {
+  const isFit = typeof value === 'number' && value >= min && value <= max;
+  if (isFit && !(isWhole && value % 1)) return value;
+  const limit = max < MOST ? ` and at most ${max}` : '';
+  return refuse(name, `${isWhole ? 'an integer' : 'a number'} of at least ${min}${limit}`, value);
+}
+
+/** A whole number from `min` to `max`; Infinity only where `max` is. */
+export function integer(name: string, value: number, min: number, max: number = MOST): number {
+  return amount(name, value, min, max, true);
 }
 
 /** A share above 0 and up to 1. */

@@ -23,41 +23,32 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** A delay longer than the runtime's longest, served by one runtime timer after the other. */
 class ChainedTimer {
-  readonly #fn: () => void;
-  #leftMs: number;
-  #handle: ReturnType<typeof setTimeout> | undefined;
-  #isRefed = true;
+  #isAwaited = true;
+  #timer: TimerHandle;
 
-  constructor(fn: () => void, ms: number) {
-    this.#fn = fn;
-    this.#leftMs = ms;
-    this.#next();
-  }
-
-  #next(): void {
-    const ms = Math.min(this.#leftMs, LONGEST_TIMER_MS);
-    this.#leftMs -= ms;
-    this.#handle = globalThis.setTimeout(() => {
-      if (this.#leftMs > 0) this.#next();
-      else this.#fn();
-    }, ms);
-    if (!this.#isRefed) keepAlive(this.#handle, false);
+  start(fn: () => void, ms: number): this {
+    const restMs = ms - LONGEST_TIMER_MS;
+    const next = restMs > 0 ? () => void this.start(fn, restMs) : fn;
+    this.#timer = globalThis.setTimeout(next, Math.min(ms, LONGEST_TIMER_MS));
+    if (!this.#isAwaited) keepAlive(this.#timer, false);
+    return this;
   }
 
   clear(): void {
-    globalThis.clearTimeout(this.#handle);
+    systemClock.clearTimeout(this.#timer);
   }
 
   ref(): void {
-    this.#isRefed = true;
-    keepAlive(this.#handle, true);
+    keepAlive(this.#timer, (this.#isAwaited = true));
   }
 
   unref(): void {
-    this.#isRefed = false;
-    keepAlive(this.#handle, false);
+    keepAlive(this.#timer, (this.#isAwaited = false));
   }
 }
+
+/** The part of {@link systemClock} that tells the time, for those who set no timers. */
+export const systemTime: Pick<Clock, 'now'> = { now: () => performance.now() };
 
 /**
  * The runtime's own clock: `performance.now`, `Date.now` and `setTimeout`.
@@ -68,7 +59,7 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   epochMs: () => Date.now(),
   setTimeout: (fn, ms) =>
-    ms > LONGEST_TIMER_MS ? new ChainedTimer(fn, ms) : globalThis.setTimeout(fn, ms),
+    ms > LONGEST_TIMER_MS ? new ChainedTimer().start(fn, ms) : globalThis.setTimeout(fn, ms),
   clearTimeout: (handle) => {
     if (handle instanceof ChainedTimer) handle.clear();
     else globalThis.clearTimeout(handle as ReturnType<typeof setTimeout>);

@@ -13,12 +13,16 @@ function brand(): symbol {
   return Symbol.for('holdfast.error');
 }
 
-function limitStack(frames: number): void {
+/** Sets how many frames a stack trace gets and answers how many it got, where the engine has such a limit. */
+function limitStack(frames: number | undefined): number | undefined {
+  const engine = Error as { stackTraceLimit?: number | undefined };
+  const before = engine.stackTraceLimit;
   try {
-    (Error as { stackTraceLimit?: number }).stackTraceLimit = frames;
+    if (before !== undefined) engine.stackTraceLimit = frames;
   } catch {
     // Frozen intrinsics: the error carries a stack trace and costs what it costs.
   }
+  return before;
 }
 
 /** What an error can be given besides its code and message. */
@@ -45,12 +49,10 @@ export class HoldfastError extends Error {
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options: HoldfastErrorOptions = {}) {
-    const { cause, captureStack = true } = options;
-    const limit = (Error as { stackTraceLimit?: number }).stackTraceLimit;
-    const isMuted = !captureStack && limit !== undefined;
-    if (isMuted) limitStack(0);
-    super(message, cause === undefined ? undefined : { cause });
-    if (isMuted) limitStack(limit);
+    const { captureStack = true } = options;
+    const limit = captureStack ? undefined : limitStack(0);
+    super(message, options);
+    if (!captureStack) limitStack(limit);
     this.code = code;
     // On the prototype, so that a logged error does not show it; here, so that an unused class can be shaken off.
     if (!(brand() in this)) Object.defineProperty(HoldfastError.prototype, brand(), { value: true });
