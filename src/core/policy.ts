@@ -34,4 +34,6 @@ export interface Policy<out Adds = never> {
   run<T>(op: Operation<T>, options?: RunOptions): Promise<T | Adds>;
   /** Runs `op` and resolves with its {@link Outcome}; never rejects. */
   runOutcome<T>(op: Operation<T>, options?: RunOptions): Promise<Outcome<T | Adds>>;
+  /** For the compiler only, and never set: it cannot infer `Adds` from generic methods. */
+  readonly '~adds'?: () => Adds;
 }

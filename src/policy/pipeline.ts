@@ -6,8 +6,8 @@ import type { Policy } from '../core/policy.ts';
 /** A policy of this library or of your own: anything with its `run`. */
 export type PipelinePart<Adds = unknown> = Pick<Policy<Adds>, 'run'>;
 
-/** The type of values that a list of policies may answer with on its own. */
-export type AddsOf<P> = P extends PipelinePart<infer Adds> ? Adds : never;
+/** The type of values that a list of policies may answer with on its own; unknown unless each is a `Policy`. */
+export type AddsOf<P> = P extends { readonly '~adds'?: () => infer Adds } ? Adds : unknown;
 
 /**
  * Composes policies, outermost first: `pipeline(a, b, c)` runs an operation as a(b(c(op))).
