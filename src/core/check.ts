@@ -8,7 +8,9 @@
 export function refuse(name: string, rule: string, value: unknown): never {
   const isText = typeof value === 'string';
   const Refusal = isText || typeof value === 'number' ? RangeError : TypeError;
-  throw new Refusal(`${name} must be ${rule}, got ${isText ? JSON.stringify(value) : String(value)}`);
+  // Objects by kind only: not every object can be turned into text, and a function's text is its source.
+  const got = isText ? JSON.stringify(value) : Object(value) === value ? typeof value : String(value);
+  throw new Refusal(`${name} must be ${rule}, got ${got}`);
 }
 
 /** The largest whole number that a count may be. */
