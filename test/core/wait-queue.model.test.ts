@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { BranchScope } from '../../src/core/scope.ts';
+import type { Scope } from '../../src/core/scope.ts';
 import { WaitQueue } from '../../src/core/wait-queue.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
 import { openBranch } from './open-scope.ts';
@@ -52,7 +52,7 @@ class Real {
   readonly queue = new WaitQueue<RecordingWaiter>(this.clock);
   readonly log: string[] = [];
   readonly waiters: RecordingWaiter[] = [];
-  readonly scopes: BranchScope[] = [];
+  readonly scopes: Scope[] = [];
 
   push(priority: number, deadlineMs: number): void {
     const waiter = new RecordingWaiter(this.waiters.length, this.log);

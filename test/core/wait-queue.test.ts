@@ -116,14 +116,14 @@ describe('scope', () => {
       const { clock, queue, waiter } = bench();
       const signals = countingSignal();
       const call = openCall(signals.signal);
-      const one = waiter(() => call.sink.succeed('over'));
+      const one = waiter(() => call.done(true, 'over'));
       queue.push(one, { scope: call.scope, deadlineMs: 10 });
       expect(signals.listeners).toBe(1);
       if (end === 'shift') queue.shift();
       else if (end === 'remove') queue.remove(one);
       else if (end === 'expire') await clock.advance(10);
       else signals.abort('stop');
-      call.sink.succeed('over');
+      call.done(true, 'over');
       await call.promise.catch(() => {});
       expect([signals.listeners, queue.length, clock.pendingTimers]).toEqual([0, 0, 0]);
     },
