@@ -8,10 +8,10 @@ export interface BreakerSnapshot {
   readonly mode: CircuitMode;
   /** Without isolations, which belong to those who hold them. */
   readonly state: CircuitState;
-  /** How long an open circuit stays open from here. */
-  readonly openForMs: number;
-  /** The duration it was opened for. */
-  readonly openDurationMs: number;
+  /** How long an open circuit stays open from here; `null` is Infinity. */
+  readonly openForMs: number | null;
+  /** The duration it was opened for; `null` is Infinity. */
+  readonly openDurationMs: number | null;
   /** How many times it has opened since it was last closed. */
   readonly openings: number;
   /** Trials that have succeeded and failed, while half-open. */

@@ -47,6 +47,7 @@ export abstract class StateMachine extends ComposablePolicy {
   #state: CircuitState = 'closed';
   #isolations = 0;
   #lastMs = -Infinity;
+  #skewMs = 0;
   #openedAtMs = 0;
   #openMs = 0;
   #openings = 0;
@@ -87,7 +88,7 @@ export abstract class StateMachine extends ComposablePolicy {
 
   #remainingMs(): number {
     if (this.#state === 'forced-open') return Infinity;
-    return this.#state === 'open' ? this.#openedAtMs + this.#openMs - this.#lastMs : 0;
+    return this.#state === 'open' ? this.#openMs - (this.#lastMs - this.#openedAtMs) : 0;
   }
 
   get isIdle(): boolean {
@@ -131,11 +132,6 @@ export abstract class StateMachine extends ComposablePolicy {
     if (this.#rampFromMs === undefined) return true;
     const { rampUpMs, initialRatio } = this.#settings;
     const progress = (nowMs - this.#rampFromMs) / rampUpMs;
-    if (progress >= 1) {
-      this.#rampFromMs = undefined;
-      this.#refresh();
-      return true;
-    }
     this.#rampCredit += initialRatio + (1 - initialRatio) * progress;
     if (this.#rampCredit < 1) return false;
     this.#rampCredit--;
@@ -160,13 +156,14 @@ export abstract class StateMachine extends ComposablePolicy {
     const isFailure = verdict === 'failure';
     if (call.generation !== this.generation) this.#late++;
     else if (this.#state === 'half-open') this.#countTrial(isFailure, failure);
-    else if (this.#state !== 'disabled') this.#record(nowMs, isFailure, nowMs - call.startMs, failure);
+    else if (this.#state !== 'disabled')
+      this.#record(nowMs, isFailure, this.#needsStart ? nowMs - call.startMs : 0, failure);
   }
 
   #record(nowMs: number, isFailure: boolean, durationMs: number, failure: unknown): void {
     let reason: string | undefined;
     for (const rule of this.#rules) reason = rule.record(nowMs, isFailure, durationMs) ?? reason;
-    if (reason && this.#state === 'closed') this.#open(reason, failure);
+    if (reason && this.#state === 'closed') this.#open(reason, isFailure ? failure : undefined);
   }
 
   #countTrial(isFailure: boolean, failure?: unknown): void {
@@ -178,16 +175,24 @@ export abstract class StateMachine extends ComposablePolicy {
     }
   }
 
-  /** Reads the clock, never backwards. */
+  /** A clock that was set back goes on from where it was, so that nothing waits for it to catch up. */
   #now(): number {
-    return (this.#lastMs = Math.max(this.#lastMs, this.#settings.clock.now()));
+    const nowMs = this.#settings.clock.now() + this.#skewMs;
+    if (nowMs < this.#lastMs) this.#skewMs += this.#lastMs - nowMs;
+    else this.#lastMs = nowMs;
+    return this.#lastMs;
   }
 
   /** Makes the moves that are due, and answers the time. */
   #advance(): number {
     const nowMs = this.#now();
     if (this.#pending) this.#restore(this.#pending, nowMs);
-    if (this.#state === 'open' && nowMs - this.#openedAtMs >= this.#openMs) this.#move('half-open', 'open duration over');
+    if (this.#state === 'open' && nowMs - this.#openedAtMs >= this.#openMs)
+      this.#move('half-open', 'open duration over');
+    if (nowMs - this.#rampFromMs! >= this.#settings.rampUpMs) {
+      this.#rampFromMs = undefined;
+      this.#refresh();
+    }
     for (const trial of this.#trials) {
       if (nowMs - trial.startMs < this.#settings.trialTimeoutMs) break;
       this.#trials.delete(trial);
@@ -200,11 +205,11 @@ export abstract class StateMachine extends ComposablePolicy {
   #open(reason: string, failure?: unknown, ms?: number): void {
     const { maxOpenHintMs, openDurationMs, openHintMs } = this.#settings;
     if (this.#state !== 'open') this.#openings++;
-    const hintMs = openHintMs && guarded(undefined, openHintMs, failure);
+    const hintMs = openHintMs && failure !== undefined ? guarded(undefined, openHintMs, failure) : undefined;
     const durationMs =
       ms ??
-      (hintMs! >= 0
-        ? Math.min(hintMs!, maxOpenHintMs)
+      (typeof hintMs === 'number' && hintMs >= 0
+        ? Math.min(hintMs, maxOpenHintMs)
         : guarded(this.#openMs, openDurationMs, this.#openings, this.#openMs));
     this.#openMs = durationMs > 0 ? durationMs : 0;
     this.#openedAtMs = this.#now();
@@ -267,11 +272,11 @@ export abstract class StateMachine extends ComposablePolicy {
   isolate(): Isolation {
     this.#advance();
     if (!this.#isolations++) this.#move('forced-open', 'isolated');
-    let isHeld = 1;
+    let isHeld = true;
     const dispose = (): void => {
-      this.#isolations -= isHeld;
-      if (isHeld && !this.#isolations) this.setMode(this.#mode);
-      isHeld = 0;
+      const isLast = isHeld && !--this.#isolations;
+      isHeld = false;
+      if (isLast) this.setMode(this.#mode);
     };
     return { dispose, [Symbol.dispose]: dispose };
   }
@@ -295,8 +300,8 @@ export abstract class StateMachine extends ComposablePolicy {
       version: 1,
       mode: this.#mode,
       state: this.#isolations ? 'closed' : this.#state,
-      openForMs: this.#state === 'open' ? this.#remainingMs() : 0,
-      openDurationMs: this.#openMs,
+      openForMs: this.#state === 'open' ? toJson(this.#remainingMs()) : 0,
+      openDurationMs: toJson(this.#openMs),
       openings: this.#openings,
       trials: [this.#successes, this.#failures],
       rampUp: this.#rampFromMs === undefined ? null : [nowMs - this.#rampFromMs, this.#rampCredit],
@@ -308,8 +313,8 @@ export abstract class StateMachine extends ComposablePolicy {
     this.#pending = undefined;
     this.#mode = from.mode;
     this.#state = from.mode === 'auto' ? from.state : from.mode;
-    this.#openMs = from.openDurationMs;
-    this.#openedAtMs = nowMs + from.openForMs - from.openDurationMs;
+    this.#openMs = from.openDurationMs ?? Infinity;
+    this.#openedAtMs = from.openForMs === null ? nowMs : nowMs - (this.#openMs - from.openForMs);
     this.#openings = from.openings;
     [this.#successes, this.#failures] = from.trials;
     if (from.rampUp) [this.#rampFromMs, this.#rampCredit] = [nowMs - from.rampUp[0], from.rampUp[1]];
@@ -319,3 +324,8 @@ export abstract class StateMachine extends ComposablePolicy {
 }
 
 const MODES: readonly CircuitMode[] = ['auto', 'forced-open', 'disabled', 'metrics-only'];
+
+/** JSON has no Infinity. */
+function toJson(ms: number): number | null {
+  return ms < Infinity ? ms : null;
+}
