@@ -1,0 +1,42 @@
+import type * as Holdfast from '../../src/index.ts';
+import type * as Testing from '../../src/testing/index.ts';
+
+type Library = typeof Holdfast & typeof Testing;
+
+/**
+ * How to make one of everything that keeps state or settings. Runs at the module scope of workerd
+ * too, where timers and random bytes throw and clocks stand at 0: it imports nothing at run time.
+ */
+export const constructions: Readonly<Record<string, (lib: Library) => unknown>> = {
+  consecutiveFailures: (lib) => lib.consecutiveFailures(5),
+  countWindow: (lib) => lib.countWindow({ size: 10, failureRateThreshold: 0.5 }),
+  timeWindow: (lib) => lib.timeWindow({ durationMs: 1_000, failureRateThreshold: 0.5 }),
+  createCircuitBreaker: (lib) =>
+    lib.createCircuitBreaker({
+      trip: lib.timeWindow({ durationMs: 1_000, failureRateThreshold: 0.5 }),
+      openDurationMs: 1_000,
+    }),
+  createBreakerRegistry: (lib) =>
+    lib
+      .createBreakerRegistry({
+        create: () => ({ trip: lib.consecutiveFailures(5), openDurationMs: 1_000 }),
+        maxKeys: 10,
+      })
+      .get('key'),
+  retry: (lib) => lib.retry({ budget: lib.createRetryBudget({ ratio: 0.1 }) }),
+  createRetryBudget: (lib) => lib.createRetryBudget({ ratio: 0.1 }),
+  createTokenThrottle: (lib) => lib.createTokenThrottle({ maxTokens: 10, tokenRatio: 0.1 }),
+  exponentialBackoff: (lib) => lib.exponentialBackoff({ baseMs: 10 }),
+  constantBackoff: (lib) => lib.constantBackoff(10),
+  timeout: (lib) => lib.timeout({ ms: 1_000 }),
+  createBulkhead: (lib) => lib.createBulkhead({ maxConcurrent: 4, maxQueue: 4, queueTimeoutMs: 100 }),
+  hedge: (lib) => lib.hedge({ delayMs: 10 }),
+  fallback: (lib) => lib.fallback(() => null),
+  chaos: (lib) => lib.chaos({ fault: { rate: 0.5 } }),
+  pipeline: (lib) => lib.pipeline(lib.retry(), lib.timeout({ ms: 1_000 })),
+  createVirtualClock: (lib) => lib.createVirtualClock(),
+  createSeededRandom: (lib) => lib.createSeededRandom(1),
+};
+
+/** Functions that only calculate: there is nothing to make. */
+export const calculations: readonly string[] = ['isHoldfastError', 'isRejection', 'parseRetryAfter'];
