@@ -1,14 +1,14 @@
 import type { Backoff } from '../core/backoff.ts';
-import { amount, integer, optionalFunction, refuse, share } from '../core/check.ts';
+import { amount, integer, refuse, share } from '../core/check.ts';
 import { systemTime } from '../core/clock.ts';
 import { isRejection } from '../core/errors.ts';
 import type { CircuitBreakerOptions, HalfOpenOptions } from './circuit-breaker.ts';
+import { isSnapshot } from './snapshot.ts';
 import type { TripRule } from './trip-rule.ts';
 
 /** Checked options of a circuit breaker, defaults filled in. */
 export interface BreakerSettings
-  extends Required<HalfOpenOptions>,
-    Omit<CircuitBreakerOptions, 'trip' | 'openDurationMs' | 'halfOpen' | 'rampUp'> {
+  extends Required<HalfOpenOptions>, Omit<CircuitBreakerOptions, 'trip' | 'openDurationMs' | 'halfOpen' | 'rampUp'> {
   readonly name: string;
   readonly trip: readonly TripRule[];
   readonly openDurationMs: Backoff;
@@ -20,18 +20,34 @@ export interface BreakerSettings
   readonly clock: NonNullable<CircuitBreakerOptions['clock']>;
 }
 
+/** What an option must be where it is given; the others are numbers or lists, and checked as such. */
+const KINDS = {
+  name: 'a string',
+  halfOpen: 'an object',
+  rampUp: 'an object',
+  isFailure: 'a function',
+  isIgnored: 'a function',
+  isFailureResult: 'a function',
+  openHintMs: 'a function',
+  onEvent: 'a function',
+  captureStack: 'a boolean',
+  snapshot: 'an object',
+  clock: 'an object',
+} as const;
+
 /** Checks the options of a circuit breaker. */
 export function checkBreaker(options: CircuitBreakerOptions): BreakerSettings {
+  for (const [option, kind] of Object.entries(KINDS)) {
+    const value = options[option as keyof typeof KINDS];
+    if (value === null || (value !== undefined && !kind.endsWith(typeof value))) refuse(option, kind, value);
+  }
   const { name = '', openDurationMs, halfOpen = {}, rampUp, isIgnored = isRejection, snapshot } = options;
   const { maxConcurrent = 1, successThreshold = 1, failureThreshold = 1, trialTimeoutMs = 30_000 } = halfOpen;
   const { maxOpenHintMs = 300_000, clock = systemTime } = options;
   const trip = ([] as TripRule[]).concat(options.trip);
   if (!trip.length || trip.some((rule) => !rule?.start)) refuse('trip', 'a trip rule or a list of them', options.trip);
-  if (snapshot && (snapshot.version !== 1 || snapshot.rules.length !== trip.length)) {
+  if (snapshot && !isSnapshot(snapshot, trip.length)) {
     refuse('snapshot', 'one of version 1 with as many rules as trip', snapshot);
-  }
-  for (const callback of ['onEvent', 'isFailure', 'isFailureResult', 'openHintMs'] as const) {
-    optionalFunction(callback, options[callback]);
   }
   const isFixed = typeof openDurationMs !== 'function';
   if (isFixed) amount('openDurationMs', openDurationMs, 1);
@@ -45,8 +61,8 @@ export function checkBreaker(options: CircuitBreakerOptions): BreakerSettings {
     failureThreshold: integer('halfOpen.failureThreshold', failureThreshold, 1),
     trialTimeoutMs: amount('halfOpen.trialTimeoutMs', trialTimeoutMs, 1),
     rampUpMs: rampUp ? amount('rampUp.durationMs', rampUp.durationMs, 1) : 0,
-    initialRatio: share('rampUp.initialRatio', rampUp?.initialRatio ?? 0.1),
-    isIgnored: optionalFunction('isIgnored', isIgnored),
+    initialRatio: share('rampUp.initialRatio', rampUp?.initialRatio === undefined ? 0.1 : rampUp.initialRatio),
+    isIgnored,
     maxOpenHintMs: amount('maxOpenHintMs', maxOpenHintMs, 0),
     clock,
   };

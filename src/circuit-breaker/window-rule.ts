@@ -41,6 +41,8 @@ export interface WindowLimits {
 export function checkWindow(options: WindowRuleOptions, minimumThroughput: number, mostCalls: number): WindowLimits {
   const { failureRateThreshold, failureThreshold, slowCallRateThreshold, slowCallDurationMs } = options;
   const { countInFlightSlowCalls = false } = options;
+  if (typeof countInFlightSlowCalls !== 'boolean')
+    refuse('countInFlightSlowCalls', 'a boolean', countInFlightSlowCalls);
   if (failureRateThreshold === undefined && failureThreshold === undefined && slowCallRateThreshold === undefined) {
     refuse('failureRateThreshold, failureThreshold or slowCallRateThreshold', 'given', undefined);
   }
@@ -56,7 +58,8 @@ export function checkWindow(options: WindowRuleOptions, minimumThroughput: numbe
     failures: failureThreshold === undefined ? Infinity : integer('failureThreshold', failureThreshold, 1, mostCalls),
     slowCallRate:
       slowCallRateThreshold === undefined ? Infinity : share('slowCallRateThreshold', slowCallRateThreshold),
-    slowCallDurationMs: slowCallDurationMs === undefined ? Infinity : amount('slowCallDurationMs', slowCallDurationMs, 1),
+    slowCallDurationMs:
+      slowCallDurationMs === undefined ? Infinity : amount('slowCallDurationMs', slowCallDurationMs, 1),
     countsInFlight: countInFlightSlowCalls,
   };
 }

@@ -83,7 +83,9 @@ describe('setMode', () => {
     const { circuit } = setup();
     for (const mode of ['open', 'closed', '', undefined, null, 1]) {
       // @ts-expect-error a mode is one of four words
-      expect(() => circuit.setMode(mode)).toThrow(/^mode must be one of auto, forced-open, disabled, metrics-only, got/);
+      expect(() => circuit.setMode(mode)).toThrow(
+        /^mode must be one of auto, forced-open, disabled, metrics-only, got/,
+      );
     }
     expect([circuit.mode, circuit.state]).toEqual(['auto', 'closed']);
   });
