@@ -1,3 +1,4 @@
+import { amount } from '../core/check.ts';
 import type { Clock, TimerHandle } from '../core/clock.ts';
 
 /** Options of {@link createVirtualClock}. */
@@ -24,12 +25,13 @@ export interface VirtualClock extends Clock {
   readonly nextTimerMs: number | undefined;
   /**
    * Moves the time on by `ms`, firing each timer that falls due at its own time, and lets promise
-   * callbacks run before, between and after them.
+   * callbacks run before, between and after them. Rejects with RangeError when `ms` is negative or
+   * not finite, or with what a timer throws.
    */
   advance(ms: number): Promise<void>;
   /** Moves the time on by `ms` and fires nothing, as a stalled event loop does. */
   stall(ms: number): void;
-  /** Sets `now()` to any reading, backwards included, and fires nothing. */
+  /** Sets `now()` to any reading, backwards included, and fires nothing. Timers fall due by this reading. */
   setNow(ms: number): void;
   /** Sets `epochMs()` to any reading, as an operator or NTP does. `now()` stays. */
   setEpoch(ms: number): void;
@@ -39,6 +41,16 @@ interface VirtualTimer {
   readonly dueMs: number;
   readonly order: number;
   readonly fn: () => void;
+}
+
+/** A reading of a clock: any number that still counts single milliseconds. */
+function reading(name: string, ms: number): number {
+  return amount(name, ms, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+}
+
+/** A stretch of time. */
+function stretch(ms: number): number {
+  return amount('ms', ms, 0, Number.MAX_SAFE_INTEGER);
 }
 
 /** Enough turns of the promise queue for chains of thenables and async functions to run dry. */
@@ -55,14 +67,17 @@ const TURNS = 20;
  * clock.setTimeout(() => console.log('a minute later'), 60_000);
  * await clock.advance(60_000);
  * ```
+ *
+ * @throws RangeError when a reading is not a finite number.
  */
 export function createVirtualClock(options: VirtualClockOptions = {}): VirtualClock {
   const { nowMs = 0, epochMs = 1_767_225_600_000 } = options;
-  return new ManualClock(nowMs, epochMs);
+  return new ManualClock(reading('nowMs', nowMs), reading('epochMs', epochMs));
 }
 
 class ManualClock implements VirtualClock {
-  readonly #timers = new Set<VirtualTimer>();
+  /** The earliest last; of those due together, the first set last. */
+  readonly #timers: VirtualTimer[] = [];
   #now: number;
   #epoch: number;
   #order = 0;
@@ -73,11 +88,11 @@ class ManualClock implements VirtualClock {
   }
 
   get pendingTimers(): number {
-    return this.#timers.size;
+    return this.#timers.length;
   }
 
   get nextTimerMs(): number | undefined {
-    const timer = this.#earliest();
+    const timer = this.#timers.at(-1);
     return timer && Math.max(0, timer.dueMs - this.#now);
   }
 
@@ -90,50 +105,63 @@ class ManualClock implements VirtualClock {
   }
 
   setTimeout(fn: () => void, ms: number): TimerHandle {
-    const timer: VirtualTimer = { dueMs: this.#now + Math.max(0, ms), order: this.#order++, fn };
-    this.#timers.add(timer);
+    // As in a runtime, what is no positive number is no delay.
+    const timer: VirtualTimer = { dueMs: this.#now + (ms > 0 ? ms : 0), order: this.#order++, fn };
+    this.#timers.splice(this.#placeOf(timer), 0, timer);
     return timer;
   }
 
   clearTimeout(handle: TimerHandle): void {
-    this.#timers.delete(handle as VirtualTimer);
+    if (!handle) return;
+    const at = this.#placeOf(handle as VirtualTimer);
+    if (this.#timers[at] === handle) this.#timers.splice(at, 1);
   }
 
   async advance(ms: number): Promise<void> {
-    const endMs = this.#now + ms;
+    const endMs = this.#now + stretch(ms);
     await this.#settle();
-    for (let timer = this.#earliest(); timer && timer.dueMs <= endMs; timer = this.#earliest()) {
-      this.stall(Math.max(0, timer.dueMs - this.#now));
-      this.#timers.delete(timer);
+    for (let timer = this.#timers.at(-1); timer && timer.dueMs <= endMs; timer = this.#timers.at(-1)) {
+      this.#move(timer.dueMs);
+      this.#timers.pop();
       timer.fn();
       await this.#settle();
     }
-    this.stall(Math.max(0, endMs - this.#now));
+    this.#move(endMs);
     await this.#settle();
   }
 
   stall(ms: number): void {
-    this.#now += ms;
-    this.#epoch += ms;
+    this.#move(this.#now + stretch(ms));
   }
 
   setNow(ms: number): void {
-    this.#now = ms;
+    this.#now = reading('ms', ms);
   }
 
   setEpoch(ms: number): void {
-    this.#epoch = ms;
+    this.#epoch = reading('ms', ms);
   }
 
-  #earliest(): VirtualTimer | undefined {
-    let first: VirtualTimer | undefined;
-    for (const timer of this.#timers) {
-      if (!first || timer.dueMs < first.dueMs) first = timer;
+  /** Moves both readings on until `now` is `toMs`; back never. */
+  #move(toMs: number): void {
+    if (toMs <= this.#now) return;
+    this.#epoch += toMs - this.#now;
+    this.#now = toMs;
+  }
+
+  /** Where a timer stands in the list, or would stand. */
+  #placeOf({ dueMs, order }: VirtualTimer): number {
+    let low = 0;
+    for (let high = this.#timers.length; low < high;) {
+      const middle = (low + high) >> 1;
+      const other = this.#timers[middle]!;
+      if (other.dueMs > dueMs || (other.dueMs === dueMs && other.order > order)) low = middle + 1;
+      else high = middle;
     }
-    return first;
+    return low;
   }
 
   async #settle(): Promise<void> {
-    for (let turn = 0; turn < TURNS; turn++) await Promise.resolve();
+    for (let turn = 0; turn < TURNS; turn++) await undefined;
   }
 }
