@@ -18,7 +18,7 @@ export const smoke: Readonly<Record<string, (lib: Library) => Promise<void>>> = 
     for (let k = 0; k < 2; k++) await circuit.runOutcome(fail);
     const refused = await circuit.runOutcome(async () => 'not called');
     assert(!refused.ok && lib.isHoldfastError(refused.error, 'ERR_CIRCUIT_OPEN'), 'an open circuit refuses');
-    await lib.retry({ maxAttempts: 2, backoff: lib.constantBackoff(60), retryIf: () => true }).runOutcome(fail);
+    await new Promise<void>((resolve) => setTimeout(resolve, 60));
     assert((await circuit.run(async () => 'back')) === 'back', 'a trial is let through when the open time is over');
     assert(circuit.state === 'closed', 'a good trial closes the circuit');
   },
