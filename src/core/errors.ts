@@ -102,7 +102,8 @@ export function guarded<A extends readonly unknown[], R>(otherwise: R, fn: (...a
   }
 }
 
-/** Tells a listener, if there is one. What it throws is reported and changes nothing. */
-export function emit<E>(listener: ((event: E) => void) | undefined, event: E): void {
-  if (listener) guarded<[E], void>(undefined, listener, event);
+/** Tells a listener, if there is one. What it throws, or rejects with, is reported and changes nothing. */
+export function emit<E>(listener: ((event: E) => unknown) | undefined, event: E): void {
+  const told = listener && guarded(undefined, listener, event);
+  if (told instanceof Promise) told.catch(reportError);
 }
