@@ -65,12 +65,13 @@ export class HoldfastError extends Error {
 
 /** Tells whether `value` is an error of this library, of any loaded copy, and of `code` when given. */
 export function isHoldfastError(value: unknown, code?: ErrorCode): value is HoldfastError {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    (value as Record<symbol, unknown>)[brand()] === true &&
-    (code === undefined || (value as HoldfastError).code === code)
-  );
+  try {
+    const error = value as (HoldfastError & Record<symbol, unknown>) | null | undefined;
+    return error?.[brand()] === true && (code === undefined || error.code === code);
+  } catch {
+    // Anything can be thrown, a revoked proxy for one, which cannot be read.
+    return false;
+  }
 }
 
 /**

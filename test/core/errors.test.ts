@@ -15,6 +15,12 @@ class SmallError extends HoldfastError {
   }
 }
 
+function revokedProxy(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
 const engine = Error as { stackTraceLimit?: number };
 
 afterEach(() => {
@@ -122,6 +128,7 @@ describe('isHoldfastError', () => {
     ['another error with the code', Object.assign(new Error('x'), { code: 'ERR_TIMEOUT' })],
     ['an object with the brand untrue', { [Symbol.for('holdfast.error')]: 1, code: 'ERR_TIMEOUT' }],
     ['an object without prototype', Object.create(null)],
+    ['a revoked proxy', revokedProxy()],
   ])('does not take %s for one', (_, value) => {
     expect([isHoldfastError(value), isHoldfastError(value, 'ERR_TIMEOUT'), isRejection(value)]).toEqual(
       Array(3).fill(false),
