@@ -195,8 +195,8 @@ export class WaitQueue<W extends Waiter> {
     this.#timerAtMs = Infinity;
     for (let first = this.#deadlines[0]; first; first = this.#deadlines[0]) {
       if (first.lane && first.deadlineMs > nowMs) break;
-      const last = this.#deadlines.pop()!;
-      if (last !== first) siftDown(this.#deadlines, 0, last);
+      // Where this is the only one, it is put back, and goes with the heap when it is removed.
+      siftDown(this.#deadlines, 0, this.#deadlines.pop()!);
       if (this.remove(first as W)) first.onExpire();
     }
     this.#arm();
