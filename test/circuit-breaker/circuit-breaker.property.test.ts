@@ -170,7 +170,7 @@ describe('results', () => {
         const text = results.map((isGood) => (isGood ? '+' : '-')).join('');
         const end = text.indexOf('-'.repeat(n));
         const used = end < 0 ? text : text.slice(0, end + n);
-        const admitted = [...used].map((verdict) => {
+        const admitted = used.split('').map((verdict) => {
           const permit = circuit.tryAcquire();
           if (permit) settle(permit, verdict as '+' | '-');
           return permit !== null;

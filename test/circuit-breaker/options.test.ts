@@ -194,7 +194,7 @@ describe('other kinds', () => {
 
   it('refuse to guess whether slow calls in flight count', () => {
     const rule = { slowCallRateThreshold: 1, slowCallDurationMs: 1 };
-    const bad = [null, 0, 1, 'yes', {}].map((value) => [String(value), value] as const);
+    const bad = [null, 0, 1, 'yes', {}].map((value) => [typeof value, value] as const);
     expectRefused('countInFlightSlowCalls', 'a boolean', (flag) => count('countInFlightSlowCalls')(flag), bad);
     expectRefused('countInFlightSlowCalls', 'a boolean', (flag) => time('countInFlightSlowCalls')(flag), bad);
     for (const countInFlightSlowCalls of [true, false]) countWindow({ size: 1, ...rule, countInFlightSlowCalls });
@@ -202,7 +202,7 @@ describe('other kinds', () => {
 
   it('refuse rules that are none', () => {
     const bad = [undefined, null, [], [null], [consecutiveFailures(1), undefined], {}, 1, 'x'];
-    const rows = bad.map((value) => [String(value), value] as const);
+    const rows = bad.map((value, k) => [`${k}`, value] as const);
     expectRefused('trip', 'a trip rule or a list of them', (trip) => breaker({ trip }), rows);
     breaker({ trip: [consecutiveFailures(1)] });
   });

@@ -114,7 +114,7 @@ describe('rates', () => {
 describe('countWindow', () => {
   it('A count window holds exactly the last `size` recorded calls.', () => {
     const { circuit } = setup({ trip: countWindow({ size: 3, failureThreshold: 3 }) });
-    const seen = [...'--+++-+-'].map((verdict) => {
+    const seen = '--+++-+-'.split('').map((verdict) => {
       record(circuit, verdict);
       const { calls, failures, failureRate } = circuit.stats();
       return [calls, failures, failureRate];
