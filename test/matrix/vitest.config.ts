@@ -10,6 +10,13 @@ const {
   CHROMIUM: chromium,
 } = process.env;
 
+// The runner's reporter prints failures with it; Node 20 has none.
+(Map as { groupBy?: unknown }).groupBy ??= <T>(items: Iterable<T>, keyOf: (item: T) => unknown): Map<unknown, T[]> => {
+  const groups = new Map<unknown, T[]>();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return groups;
+};
+
 /** Gives tests the built package where they import an entry point's source. */
 function builtPackage(): Plugin {
   return {
