@@ -179,19 +179,24 @@ export class WaitQueue<W extends Waiter> {
     heap[at] = waiter;
   }
 
-  /** Keeps one timer, for the earliest deadline; a timer that is early looks again. */
+  /** Keeps one timer, for the earliest deadline. One that is early by the clock is set again for the rest. */
   #arm(): void {
     const first = this.#deadlines[0];
     if (first && first.deadlineMs >= this.#timerAtMs) return;
     if (this.#timerAtMs < Infinity) this.#clock.clearTimeout(this.#timer);
     this.#timerAtMs = first ? first.deadlineMs : Infinity;
     if (!first) return;
-    const waitMs = Math.ceil(Math.max(0, first.deadlineMs - this.#clock.now()));
-    this.#timer = this.#clock.setTimeout(() => this.#expire(), waitMs);
+    const { deadlineMs } = first;
+    const sinceMs = this.#clock.now();
+    const waitMs = Math.ceil(Math.max(0, deadlineMs - sinceMs));
+    this.#timer = this.#clock.setTimeout(() => {
+      const nowMs = this.#clock.now();
+      // Where the clock stands still or was set back, the timer's own time counts, or the wait might never end.
+      this.#expire(nowMs > sinceMs ? nowMs : deadlineMs);
+    }, waitMs);
   }
 
-  #expire(): void {
-    const nowMs = this.#clock.now();
+  #expire(nowMs: number): void {
     this.#timerAtMs = Infinity;
     for (let first = this.#deadlines[0]; first; first = this.#deadlines[0]) {
       if (first.lane && first.deadlineMs > nowMs) break;

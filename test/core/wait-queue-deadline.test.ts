@@ -134,18 +134,48 @@ describe('timer', () => {
     expect([log, live.size]).toEqual([['1 expired', '0 expired'], 0]);
   });
 
-  it('that comes early, because the clock stepped back, looks again and never expires anybody early', async () => {
+  it('that comes early, because the clock stepped back, waits for the rest and expires nobody early', async () => {
     const virtual = createVirtualClock();
     const clock = steppingClock(virtual);
     const { queue, log, waiter } = bench(virtual, clock);
     queue.push(waiter(), { deadlineMs: 100 });
-    clock.stepMs = -1000;
+    clock.stepMs = -99;
     await virtual.advance(100);
-    expect([log, clock.started, virtual.pendingTimers]).toEqual([[], [100, 1000], 1]);
-    await virtual.advance(999);
+    expect([log, clock.started, virtual.pendingTimers]).toEqual([[], [100, 99], 1]);
+    await virtual.advance(98);
     expect(log).toEqual([]);
     await virtual.advance(1);
     expect([log, virtual.pendingTimers]).toEqual([['0 expired'], 0]);
+  });
+
+  it.each([
+    ['was set back behind the start of the wait', -1000],
+    ['shows the start of the wait again', -100],
+  ])('ends the waits by its own time where the clock %s', async (_, stepMs) => {
+    const virtual = createVirtualClock();
+    const clock = steppingClock(virtual);
+    const { queue, log, waiter } = bench(virtual, clock);
+    for (const deadlineMs of [100, 100, 101]) queue.push(waiter(), { deadlineMs });
+    clock.stepMs = stepMs;
+    await virtual.advance(99);
+    expect(log).toEqual([]);
+    await virtual.advance(1);
+    expect([log, clock.started]).toEqual([
+      ['0 expired', '1 expired'],
+      [100, 1 - stepMs],
+    ]);
+    await virtual.advance(1 - stepMs);
+    expect([log.length, virtual.pendingTimers]).toEqual([3, 0]);
+  });
+
+  it('ends every wait on a clock that stands still', async () => {
+    const virtual = createVirtualClock();
+    const { queue, log, waiter } = bench(virtual, { ...steppingClock(virtual), now: () => 0 });
+    for (const deadlineMs of [30, 10, 20, 0, -5]) queue.push(waiter(), { deadlineMs });
+    await virtual.advance(0);
+    expect(log).toEqual(['4 expired', '3 expired']);
+    await virtual.advance(60);
+    expect([log.slice(2), virtual.pendingTimers]).toEqual([['1 expired', '2 expired', '0 expired'], 0]);
   });
 
   it('that comes late, because the loop stalled, ends every wait that is over and no other', async () => {
