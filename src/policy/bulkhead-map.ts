@@ -26,14 +26,21 @@ export async function mapThrough<I, O>(
   let failure: { readonly error: unknown } | undefined;
 
   const next = async (ctx: CallContext, onDrawn: () => void): Promise<void> => {
-    const { done, value } = await source.next();
-    onDrawn();
-    if (done) {
-      isDry = true;
-      return;
+    try {
+      const { done, value } = await source.next();
+      onDrawn();
+      if (done) {
+        isDry = true;
+        return;
+      }
+      const index = drawn++;
+      results[index] = await fn(value, { signal: ctx.signal, attempt: ctx.attempt, index });
+    } catch (error) {
+      // Before the slot is free, or the one who waits for it would draw another item.
+      failure ??= { error };
+      stop.abort(error);
+      throw error;
     }
-    const index = drawn++;
-    results[index] = await fn(value, { signal: ctx.signal, attempt: ctx.attempt, index });
   };
 
   signal?.addEventListener('abort', onAbort);
@@ -41,12 +48,7 @@ export async function mapThrough<I, O>(
     await new Promise<void>((resolve) => {
       const job: Promise<void> = runInSlot((ctx) => next(ctx, resolve), stop.signal).then(
         () => void jobs.delete(job),
-        (error: unknown) => {
-          isDry = true;
-          failure ??= { error };
-          stop.abort(error);
-          resolve();
-        },
+        () => resolve(),
       );
       jobs.add(job);
     });
