@@ -65,6 +65,30 @@ describe('a call', () => {
     expect(calls).toBe(1);
   });
 
+  it('fails, and does not throw, when the value of its operation cannot be looked at', async () => {
+    const trap = (): never => {
+      throw new Error('hands off');
+    };
+    const values = [
+      new Proxy({}, { getPrototypeOf: trap }),
+      new Proxy({}, { get: trap }),
+      Object.defineProperty({}, 'then', { get: trap }),
+    ];
+    for (const value of values) {
+      for (const policies of [[], [through], [foreign]]) {
+        await expect(runUnder(policies, () => value)).rejects.toThrow('hands off');
+      }
+    }
+  });
+
+  it('fails with a promise that its operation throws, as with any other value', async () => {
+    const thrown = Promise.resolve('thrown');
+    const op = (): never => {
+      throw thrown;
+    };
+    expect(await runUnder([through], op).catch((error: unknown) => error === thrown)).toBe(true);
+  });
+
   it('ends with the last try of a policy that tries again, wherever that starts', async () => {
     for (const policies of [[stubborn], [through, stubborn], [stubborn, through], [foreign, stubborn]]) {
       for (const make of [(k: number) => k, (k: number) => Promise.resolve(k)]) {
