@@ -1,4 +1,4 @@
-import type { Sink, Step } from '../core/call.ts';
+import type { Step } from '../core/call.ts';
 import { BareContext, resultOf } from '../core/call.ts';
 import { guarded, isHoldfastError } from '../core/errors.ts';
 import type { Operation, RunOptions } from '../core/policy.ts';
@@ -20,15 +20,23 @@ export class Breaker extends StateMachine implements CircuitBreaker {
     this.#settings = settings;
   }
 
-  override bind(inner: Step): Step {
-    return {
-      enter: (scope, sink) => {
-        if (!this.admits()) return sink.fail(this.rejection());
-        const run = new BreakerRun(this, scope, sink);
-        this.begin(run);
-        inner.enter(scope, run);
-      },
-    };
+  readonly bind = (inner: Step): Step => (call, scope, done) => {
+    if (!this.admits()) return done(false, this.rejection());
+    const run: AdmittedCall = { startMs: 0, generation: 0 };
+    this.begin(run);
+    inner(call, scope, (isOk, result) => {
+      this.#take(run, isOk, result, scope);
+      done(isOk, result);
+    });
+  };
+
+  /** Who gave a call up says nothing about the dependency, unless it was for taking too long. */
+  #take(run: AdmittedCall, isOk: boolean, result: unknown, scope: Scope): void {
+    const isTimeout = scope.aborted && isHoldfastError(scope.reason, 'ERR_TIMEOUT');
+    const hasFailed = isTimeout || !isOk;
+    const failure = isTimeout ? scope.reason : result;
+    const verdict = hasFailed ? this.verdictOn(failure) : this.verdictOnResult(result);
+    this.settle(run, scope.aborted && !isTimeout ? 'ignored' : verdict, failure);
   }
 
   /** The common cases without the machinery of a call: open, or closed with nothing to measure. */
@@ -121,39 +129,5 @@ class BreakerPermit implements Permit, AdmittedCall {
   #settle(verdict: Verdict, failure?: unknown): void {
     if (!this.#isSettled) this.#breaker.settle(this, verdict, failure);
     this.#isSettled = true;
-  }
-}
-
-/** One call of a pipeline under a circuit breaker. */
-class BreakerRun implements Sink, AdmittedCall {
-  startMs: number = 0;
-  generation: number = 0;
-  readonly #breaker: Breaker;
-  readonly #scope: Scope;
-  readonly #sink: Sink;
-
-  constructor(breaker: Breaker, scope: Scope, sink: Sink) {
-    this.#breaker = breaker;
-    this.#scope = scope;
-    this.#sink = sink;
-  }
-
-  succeed(value: unknown): void {
-    this.#settle(this.#breaker.verdictOnResult(value), value);
-    this.#sink.succeed(value);
-  }
-
-  fail(error: unknown): void {
-    this.#settle(this.#breaker.verdictOn(error), error);
-    this.#sink.fail(error);
-  }
-
-  /** Who gave the call up says nothing about the dependency, unless it was for taking too long. */
-  #settle(verdict: Verdict, failure: unknown): void {
-    const breaker = this.#breaker;
-    if (!this.#scope.isAborted) return breaker.settle(this, verdict, failure);
-    const { reason } = this.#scope;
-    const isTimeout = isHoldfastError(reason, 'ERR_TIMEOUT');
-    breaker.settle(this, isTimeout ? breaker.verdictOn(reason) : 'ignored', reason);
   }
 }

@@ -5,115 +5,79 @@ export interface AbortListener {
   onAbort(reason: unknown): void;
 }
 
-/** Set of listeners that tells each once. A listener may leave while the others are told. */
-export type AbortListeners = Set<AbortListener>;
-
 /**
  * A stretch of a call that ends together: the whole call, one attempt, what runs under one timeout.
  *
- * Scopes form a chain towards the call. An abort goes down the chain, to those that listen: a scope
- * that nobody reads costs nothing, and the caller's signal gets one listener per call at most.
+ * Scopes form a chain: the outermost follows the caller's signal, each other the scope around it. An
+ * abort goes down the chain to those that listen; a scope that nobody reads or listens to follows
+ * nothing and costs nothing, and the caller's signal gets one listener per call at most.
  */
-export interface Scope extends CallContext {
-  /** The call's operation, run where the chain of policies ends. */
-  readonly root: RootScope;
-  readonly isAborted: boolean;
-  readonly reason: unknown;
-  /** Tells `listener` of an abort to come. One that has been is for the caller to check first. */
-  listen(listener: AbortListener): void;
-  unlisten(listener: AbortListener): void;
-}
-
-/** What the inner policies may know of the call itself. */
-export interface RootScope extends Scope {
-  readonly op: (ctx: CallContext) => unknown;
-  /**
-   * True while the promise of an operation may become the promise of the call: only while `run` is
-   * on the stack, and not under a policy that answers before its operation has.
-   */
-  mayAdopt: boolean;
-  /** Makes the promise of the operation the promise of the call; its handlers answer {@link outcome}. */
-  adopt(promise: Promise<unknown>): void;
-  /** The call's result, thrown where it failed, or a promise for it. */
-  outcome(): unknown;
-}
-
-/** Another attempt inside the same scope. */
-export class AttemptScope implements Scope {
+export class Scope implements CallContext, AbortListener {
   readonly attempt: number;
-  readonly #parent: Scope;
-
-  constructor(parent: Scope, attempt: number) {
-    this.#parent = parent;
-    this.attempt = attempt;
-  }
-
-  get root(): RootScope {
-    return this.#parent.root;
-  }
-
-  get signal(): AbortSignal {
-    return this.#parent.signal;
-  }
-
-  get isAborted(): boolean {
-    return this.#parent.isAborted;
-  }
-
-  get reason(): unknown {
-    return this.#parent.reason;
-  }
-
-  listen(listener: AbortListener): void {
-    this.#parent.listen(listener);
-  }
-
-  unlisten(listener: AbortListener): void {
-    this.#parent.unlisten(listener);
-  }
-}
-
-/** A scope that can be aborted alone: what runs under a timeout, one of several hedges. */
-export class BranchScope implements Scope, AbortListener {
-  readonly attempt: number;
-  readonly root: RootScope;
-  readonly #parent: Scope;
+  readonly #outer: Scope | AbortSignal | undefined;
+  readonly #isBranch: boolean;
   #controller: AbortController | undefined;
-  #listeners: AbortListeners | undefined;
-  #isLinked = false;
+  #listeners: Set<AbortListener> | undefined;
+  #isFollowing = false;
+  #hasEnded = false;
   #hasAborted = false;
   #reason: unknown;
 
-  constructor(parent: Scope, attempt: number) {
-    this.#parent = parent;
-    this.root = parent.root;
+  /** A branch can be aborted alone, so its signal is its own; otherwise the signal is that of `outer`. */
+  constructor(outer: Scope | AbortSignal | undefined, attempt: number, isBranch: boolean = outer instanceof Scope) {
+    this.#outer = outer;
+    this.#isBranch = isBranch;
     this.attempt = attempt;
   }
 
   get signal(): AbortSignal {
+    const outer = this.#outer;
+    if (outer && !this.#isBranch) return outer instanceof Scope ? outer.signal : outer;
     if (!this.#controller) {
       this.#controller = new AbortController();
-      if (this.isAborted) this.#controller.abort(this.reason);
-      else this.link();
+      if (this.aborted) this.#controller.abort(this.reason);
+      else this.follow();
     }
     return this.#controller.signal;
   }
 
-  get isAborted(): boolean {
-    return this.#hasAborted || this.#parent.isAborted;
+  get aborted(): boolean {
+    return this.#hasAborted || (this.#outer !== undefined && this.#outer.aborted);
   }
 
   get reason(): unknown {
-    return this.#hasAborted ? this.#reason : this.#parent.reason;
+    return this.#hasAborted ? this.#reason : this.#outer?.reason;
   }
 
+  /** Tells `listener` of an abort to come. One that has been is for the caller to check first. */
   listen(listener: AbortListener): void {
     (this.#listeners ??= new Set()).add(listener);
-    this.link();
+    this.follow();
   }
 
   unlisten(listener: AbortListener): void {
     this.#listeners?.delete(listener);
+  }
+
+  /** Follows what is outside from here on. */
+  protected follow(): void {
+    if (this.#isFollowing || this.#hasEnded || !this.#outer) return;
+    this.#isFollowing = true;
+    if (this.#outer instanceof Scope) this.#outer.listen(this);
+    else this.#outer.addEventListener('abort', this);
+  }
+
+  /** Stops following for good: nothing inside needs to know any more. */
+  end(): void {
+    this.#hasEnded = true;
+    if (!this.#isFollowing) return;
+    this.#isFollowing = false;
+    if (this.#outer instanceof Scope) this.#outer.unlisten(this);
+    else this.#outer?.removeEventListener('abort', this);
+  }
+
+  handleEvent(): void {
+    this.onAbort(this.#outer?.reason);
   }
 
   onAbort(reason: unknown): void {
@@ -128,19 +92,5 @@ export class BranchScope implements Scope, AbortListener {
     this.end();
     this.#controller?.abort(reason);
     for (const listener of this.#listeners ?? []) listener.onAbort(reason);
-  }
-
-  /** Follows the scope outside from here on. */
-  protected link(): void {
-    if (this.#isLinked || this.#hasAborted) return;
-    this.#isLinked = true;
-    this.#parent.listen(this);
-  }
-
-  /** Stops following the scope outside: nothing inside needs to know any more. */
-  end(): void {
-    if (!this.#isLinked) return;
-    this.#isLinked = false;
-    this.#parent.unlisten(this);
   }
 }

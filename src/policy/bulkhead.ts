@@ -1,11 +1,10 @@
-import type { Sink, Step } from '../core/call.ts';
+import type { Done, Step } from '../core/call.ts';
 import { ComposablePolicy, operation, start } from '../core/call.ts';
 import { amount, integer, optionalFunction } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { emit } from '../core/errors.ts';
 import type { CallContext, Policy, RunOptions } from '../core/policy.ts';
-import type { Scope } from '../core/scope.ts';
 import { Waiter, WaitQueue } from '../core/wait-queue.ts';
 import { BulkheadRejectedError } from './errors.ts';
 import { mapThrough } from './bulkhead-map.ts';
@@ -108,7 +107,7 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
   readonly #onEvent: ((event: BulkheadEvent) => void) | undefined;
   readonly #captureStack: boolean;
   readonly #clock: Clock;
-  readonly #queue: WaitQueue<BulkheadRun>;
+  readonly #queue: WaitQueue<QueuedCall>;
   #inFlight = 0;
   #rejected = 0;
   #isPumping = false;
@@ -137,11 +136,29 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
     return { inFlight: this.#inFlight, queued: this.#queue.length, rejected: this.#rejected };
   }
 
-  override bind(inner: Step): Step {
-    return {
-      enter: (scope, sink) => {
-        this.#admit(new BulkheadRun(this, inner, scope, sink), this.#maxQueue, this.#queueTimeoutMs);
-      },
+  readonly bind = (inner: Step): Step => this.#bind(inner, this.#maxQueue, this.#queueTimeoutMs);
+
+  #bind(inner: Step, maxQueue: number, timeoutMs: number): Step {
+    return (call, scope, done) => {
+      const finish: Done = (isOk, result) => {
+        this.#release();
+        done(isOk, result);
+      };
+      const { length } = this.#queue;
+      if (!length && this.#inFlight < this.#maxConcurrent) {
+        this.#inFlight++;
+        inner(call, scope, finish);
+      } else if (length < maxQueue) {
+        const waiter = new QueuedCall();
+        waiter.start = () => inner(call, scope, finish);
+        waiter.onExpire = () => done(false, this.#reject('queue-timeout'));
+        waiter.onGiveUp = (reason) => done(false, reason);
+        const deadlineMs = timeoutMs < Infinity ? this.#clock.now() + timeoutMs : Infinity;
+        call.mayAdopt = false;
+        this.#queue.push(waiter, { deadlineMs, scope });
+      } else {
+        done(false, this.#reject('full'));
+      }
     };
   }
 
@@ -150,84 +167,31 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
     fn: (item: I, ctx: CallContext & { readonly index: number }) => O | PromiseLike<O>,
     options?: RunOptions,
   ): Promise<O[]> {
-    const patient: Step = {
-      enter: (scope, sink) => this.#admit(new BulkheadRun(this, operation, scope, sink), Infinity, Infinity),
-    };
+    const patient = this.#bind(operation, Infinity, Infinity);
     return mapThrough((op, signal) => start(patient, op, signal), items, fn, options?.signal);
   }
 
-  /** Starts `run`, queues it, or turns it away. */
-  #admit(run: BulkheadRun, maxQueue: number, timeoutMs: number): void {
-    const { length } = this.#queue;
-    if (length === 0 && this.#inFlight < this.#maxConcurrent) {
-      this.#inFlight++;
-      run.start();
-    } else if (length < maxQueue) {
-      const deadlineMs = timeoutMs < Infinity ? this.#clock.now() + timeoutMs : Infinity;
-      this.#queue.push(run, { deadlineMs, scope: run.callScope });
-    } else {
-      this.reject(run, 'full');
-    }
-  }
-
-  release(): void {
+  #release(): void {
     this.#inFlight--;
     if (this.#isPumping) return;
     this.#isPumping = true;
-    while (this.#inFlight < this.#maxConcurrent) {
-      const next = this.#queue.shift();
-      if (!next) break;
+    while (this.#inFlight < this.#maxConcurrent && this.#queue.length) {
       this.#inFlight++;
-      next.start();
+      this.#queue.shift()?.start();
     }
     this.#isPumping = false;
   }
 
-  reject(run: BulkheadRun, reason: 'full' | 'queue-timeout'): void {
+  #reject(reason: 'full' | 'queue-timeout'): BulkheadRejectedError {
     this.#rejected++;
     emit(this.#onEvent, { type: 'rejected', reason });
-    run.refuse(new BulkheadRejectedError(reason, this.#captureStack));
+    return new BulkheadRejectedError(reason, this.#captureStack);
   }
 }
 
-/** One call under a bulkhead: its place in the queue, then its slot. */
-class BulkheadRun extends Waiter implements Sink {
-  readonly callScope: Scope;
-  readonly #bulkhead: SlotBulkhead;
-  readonly #inner: Step;
-  readonly #sink: Sink;
-
-  constructor(bulkhead: SlotBulkhead, inner: Step, scope: Scope, sink: Sink) {
-    super();
-    this.#bulkhead = bulkhead;
-    this.#inner = inner;
-    this.callScope = scope;
-    this.#sink = sink;
-  }
-
-  start(): void {
-    this.#inner.enter(this.callScope, this);
-  }
-
-  succeed(value: unknown): void {
-    this.#bulkhead.release();
-    this.#sink.succeed(value);
-  }
-
-  fail(error: unknown): void {
-    this.#bulkhead.release();
-    this.#sink.fail(error);
-  }
-
-  refuse(error: unknown): void {
-    this.#sink.fail(error);
-  }
-
-  override onExpire(): void {
-    this.#bulkhead.reject(this, 'queue-timeout');
-  }
-
-  override onGiveUp(reason: unknown): void {
-    this.#sink.fail(reason);
-  }
+/** A call in the queue: what becomes of it when its wait ends. */
+class QueuedCall extends Waiter {
+  start!: () => void;
+  onExpire!: () => void;
+  onGiveUp!: (reason: unknown) => void;
 }

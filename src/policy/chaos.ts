@@ -1,10 +1,10 @@
-import type { Sink, Step } from '../core/call.ts';
+import type { Call, Done, Step } from '../core/call.ts';
 import { ComposablePolicy, invoke } from '../core/call.ts';
 import { amount, optionalFunction, refuse, share } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { emit, guarded, HoldfastError } from '../core/errors.ts';
-import { Pause } from '../core/pause.ts';
+import { pause } from '../core/pause.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import { systemRandom } from '../core/random.ts';
@@ -91,35 +91,33 @@ class ChaosPolicy<R> extends ComposablePolicy<R> implements Chaos<R> {
     this.#clock = clock;
   }
 
-  override bind(inner: Step): Step {
-    return {
-      enter: (scope, sink) => {
-        const { latency } = this.#options;
-        if (!this.isEnabled) return inner.enter(scope, sink);
-        if (!latency || !this.#draws(latency.rate)) return this.#harm(inner, scope, sink);
-        emit(this.#options.onEvent, { type: 'latency' });
-        const { ms } = latency;
-        const waitMs = typeof ms === 'function' ? guarded(0, ms) : ms;
-        if (scope.isAborted) sink.fail(scope.reason);
-        else new Pause(this.#clock, waitMs, scope, sink, () => this.#harm(inner, scope, sink));
-      },
+  readonly bind = (inner: Step): Step => {
+    const { latency, onEvent } = this.#options;
+    return (call, scope, done) => {
+      if (!this.isEnabled) return inner(call, scope, done);
+      if (!latency || !this.#draws(latency.rate)) return this.#harm(inner, call, scope, done);
+      emit(onEvent, { type: 'latency' });
+      const { ms } = latency;
+      const waitMs = typeof ms === 'function' ? guarded(0, ms) : ms;
+      if (scope.aborted) done(false, scope.reason);
+      else pause(this.#clock, waitMs, scope, done, () => this.#harm(inner, call, scope, done));
     };
-  }
+  };
 
   #draws(rate: number): boolean {
     return guarded(1, this.#random) < rate;
   }
 
-  #harm(inner: Step, scope: Scope, sink: Sink): void {
+  #harm(inner: Step, call: Call, scope: Scope, done: Done): void {
     const { fault, result, onEvent } = this.#options;
     if (fault && this.#draws(fault.rate)) {
       emit(onEvent, { type: 'fault' });
-      sink.fail(guarded<[], unknown>(undefined, fault.error ?? injectedFault));
+      done(false, guarded<[], unknown>(undefined, () => (fault.error ? fault.error() : injectedFault())));
     } else if (result && this.#draws(result.rate)) {
       emit(onEvent, { type: 'result' });
-      invoke(() => result.value(), scope, sink);
+      invoke(() => result.value(), call, scope, done);
     } else {
-      inner.enter(scope, sink);
+      inner(call, scope, done);
     }
   }
 }

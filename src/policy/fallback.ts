@@ -1,9 +1,7 @@
-import type { Sink, Step } from '../core/call.ts';
-import { ComposablePolicy, invoke } from '../core/call.ts';
+import { invoke, StepPolicy } from '../core/call.ts';
 import { optionalFunction, refuse } from '../core/check.ts';
 import { emit, guarded } from '../core/errors.ts';
 import type { CallContext, Policy } from '../core/policy.ts';
-import type { Scope } from '../core/scope.ts';
 
 /** What a {@link fallback} policy tells its listener. */
 export interface FallbackEvent {
@@ -47,50 +45,16 @@ export function fallback<F>(
   handler: (error: unknown, ctx: CallContext) => F | PromiseLike<F>,
   options: FallbackOptions = {},
 ): Policy<F> {
+  const { when, onEvent } = options;
   if (typeof handler !== 'function') refuse('handler', 'a function', handler);
-  optionalFunction('when', options.when);
-  optionalFunction('onEvent', options.onEvent);
-  return new FallbackPolicy<F>(handler, options);
-}
-
-class FallbackPolicy<F> extends ComposablePolicy<F> {
-  readonly handler: (error: unknown, ctx: CallContext) => unknown;
-  readonly options: FallbackOptions;
-
-  constructor(handler: (error: unknown, ctx: CallContext) => unknown, options: FallbackOptions) {
-    super();
-    this.handler = handler;
-    this.options = options;
-  }
-
-  override bind(inner: Step): Step {
-    return { enter: (scope, sink) => inner.enter(scope, new FallbackRun(this, scope, sink)) };
-  }
-}
-
-class FallbackRun implements Sink {
-  readonly #policy: FallbackPolicy<unknown>;
-  readonly #scope: Scope;
-  readonly #sink: Sink;
-
-  constructor(policy: FallbackPolicy<unknown>, scope: Scope, sink: Sink) {
-    this.#policy = policy;
-    this.#scope = scope;
-    this.#sink = sink;
-  }
-
-  succeed(value: unknown): void {
-    this.#sink.succeed(value);
-  }
-
-  fail(error: unknown): void {
-    const { handler, options } = this.#policy;
-    if (this.#scope.isAborted || (options.when && !guarded(false, options.when, error))) {
-      this.#sink.fail(error);
-      return;
-    }
-    emit(options.onEvent, { type: 'fallback', error });
-    if (this.#scope.isAborted) this.#sink.fail(error);
-    else invoke((ctx) => handler(error, ctx), this.#scope, this.#sink);
-  }
+  optionalFunction('when', when);
+  optionalFunction('onEvent', onEvent);
+  return new StepPolicy((inner) => (call, scope, done) => {
+    inner(call, scope, (isOk, result) => {
+      if (isOk || scope.aborted || (when && !guarded(false, when, result))) return done(isOk, result);
+      emit(onEvent, { type: 'fallback', error: result });
+      if (scope.aborted) done(false, result);
+      else invoke((ctx) => handler(result, ctx), call, scope, done);
+    });
+  });
 }

@@ -1,4 +1,4 @@
-import { bindPolicy, ComposablePolicy } from '../core/call.ts';
+import { bindPolicy, StepPolicy } from '../core/call.ts';
 import type { Step } from '../core/call.ts';
 import { refuse } from '../core/check.ts';
 import type { Policy } from '../core/policy.ts';
@@ -38,18 +38,7 @@ export function pipeline<P extends readonly PipelinePart[]>(...policies: P): Pol
   for (const policy of policies) {
     if (typeof policy?.run !== 'function') refuse('policy', 'a policy (an object with a run method)', policy);
   }
-  return new Pipeline<AddsOf<P[number]>>(policies);
-}
-
-class Pipeline<Adds> extends ComposablePolicy<Adds> {
-  readonly #policies: readonly PipelinePart[];
-
-  constructor(policies: readonly PipelinePart[]) {
-    super();
-    this.#policies = policies;
-  }
-
-  override bind(inner: Step): Step {
-    return this.#policies.reduceRight<Step>((step, policy) => bindPolicy(policy, step), inner);
-  }
+  return new StepPolicy((inner) =>
+    policies.reduceRight<Step>((step, policy) => bindPolicy(policy, step), inner),
+  );
 }

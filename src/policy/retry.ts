@@ -1,15 +1,14 @@
 import type { Backoff } from '../core/backoff.ts';
 import { exponentialBackoff } from '../core/backoff.ts';
-import type { Sink, Step } from '../core/call.ts';
-import { ComposablePolicy } from '../core/call.ts';
+import type { Done } from '../core/call.ts';
+import { StepPolicy } from '../core/call.ts';
 import { amount, integer, optionalFunction } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { emit, guarded, isRejection } from '../core/errors.ts';
-import { Pause } from '../core/pause.ts';
+import { pause } from '../core/pause.ts';
 import type { Policy } from '../core/policy.ts';
-import type { Scope } from '../core/scope.ts';
-import { AttemptScope } from '../core/scope.ts';
+import { Scope } from '../core/scope.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { deposit, optionalBudget, record, withdraw } from './retry-budget.ts';
 
@@ -22,8 +21,11 @@ export type RetryEvent =
       readonly type: 'give-up';
       readonly attempt: number;
       readonly error: unknown;
-      readonly reason: 'max-attempts' | 'retry-after' | 'budget';
+      readonly reason: GiveUpReason;
     };
+
+/** Why a retryable failure is not retried: attempts used up, a server that asks for too long a wait, a spent budget. */
+export type GiveUpReason = 'max-attempts' | 'retry-after' | 'budget';
 
 /** Options of {@link retry}. */
 export interface RetryOptions {
@@ -99,98 +101,60 @@ function hintOf(error: unknown): number | undefined {
  * @throws RangeError or TypeError when an option is out of its bounds.
  */
 export function retry(options: RetryOptions = {}): Policy {
-  return new RetryPolicy(options);
-}
+  const { maxAttempts = 3, backoff = exponentialBackoff(), maxRetryAfterMs = 60_000, budget, onEvent } = options;
+  const { isRetryable = (error) => !isRejection(error), retryAfterMs = hintOf, clock = systemClock } = options;
+  integer('maxAttempts', maxAttempts, 1, Infinity);
+  amount('maxRetryAfterMs', maxRetryAfterMs, 0);
+  optionalFunction('backoff', backoff);
+  optionalFunction('isRetryable', isRetryable);
+  optionalFunction('retryAfterMs', retryAfterMs);
+  optionalFunction('onEvent', onEvent);
+  optionalBudget('budget', budget);
 
-class RetryPolicy extends ComposablePolicy {
-  readonly maxAttempts: number;
-  readonly backoff: Backoff;
-  readonly isRetryable: (error: unknown, attempt: number) => boolean;
-  readonly retryAfterMs: (error: unknown) => number | undefined;
-  readonly maxRetryAfterMs: number;
-  readonly budget: RetryBudget | undefined;
-  readonly onEvent: ((event: RetryEvent) => void) | undefined;
-  readonly clock: Clock;
+  const whyNot = (attempt: number, hintMs: number): GiveUpReason | undefined => {
+    if (attempt >= maxAttempts) return 'max-attempts';
+    if (hintMs > maxRetryAfterMs) return 'retry-after';
+    return withdraw(budget) ? undefined : 'budget';
+  };
 
-  constructor(options: RetryOptions) {
-    super();
-    const { maxAttempts = 3, backoff = exponentialBackoff(), maxRetryAfterMs = 60_000 } = options;
-    const { isRetryable = (error) => !isRejection(error), retryAfterMs = hintOf, clock = systemClock } = options;
-    this.maxAttempts = maxAttempts === Infinity ? maxAttempts : integer('maxAttempts', maxAttempts, 1);
-    this.backoff = optionalFunction('backoff', backoff);
-    this.isRetryable = optionalFunction('isRetryable', isRetryable);
-    this.retryAfterMs = optionalFunction('retryAfterMs', retryAfterMs);
-    this.maxRetryAfterMs = amount('maxRetryAfterMs', maxRetryAfterMs, 0);
-    this.onEvent = optionalFunction('onEvent', options.onEvent);
-    this.budget = optionalBudget('budget', options.budget);
-    this.clock = clock;
-  }
+  return new StepPolicy((inner) => (call, scope, done) => {
+    let attempt = 1;
+    let backoffMs = 0;
 
-  override bind(inner: Step): Step {
-    return {
-      enter: (scope, sink) => {
-        deposit(this.budget);
-        const run = new RetryRun(this, inner, scope, sink);
-        inner.enter(scope.attempt === 1 ? scope : new AttemptScope(scope, 1), run);
-      },
+    const again = (): void => {
+      if (scope.aborted) return done(false, scope.reason);
+      attempt++;
+      const inside = new Scope(scope, attempt, false);
+      inner(call, inside, (isOk, result) => {
+        inside.end();
+        settle(isOk, result);
+      });
     };
-  }
+
+    const settle: Done = (isOk, error) => {
+      const isOver = isOk || scope.aborted || !guarded(false, isRetryable, error, attempt);
+      if (isOk || !isOver) record(budget, isOk);
+      if (isOver) return done(isOk, error);
+      const hint: unknown = guarded(undefined, retryAfterMs, error);
+      const hintMs = typeof hint === 'number' && hint >= 0 ? hint : -1;
+      const reason = whyNot(attempt, hintMs);
+      if (reason) {
+        emit(onEvent, { type: 'give-up', attempt, error, reason });
+        return done(false, error);
+      }
+      if (hintMs < 0) backoffMs = inBounds(guarded(backoffMs, backoff, attempt, backoffMs));
+      const delayMs = hintMs < 0 ? backoffMs : inBounds(hintMs);
+      emit(onEvent, { type: 'retry', attempt, delayMs, error });
+      if (scope.aborted) done(false, error);
+      else if (delayMs) pause(clock, delayMs, scope, done, again);
+      else queueMicrotask(again);
+    };
+
+    deposit(budget);
+    inner(call, scope.attempt === 1 ? scope : new Scope(scope, 1, false), settle);
+  });
 }
 
-/** One call under a retry policy: takes the result of each attempt. */
-class RetryRun implements Sink {
-  readonly #policy: RetryPolicy;
-  readonly #inner: Step;
-  readonly #scope: Scope;
-  readonly #sink: Sink;
-  #attempt = 1;
-  #backoffMs = 0;
-
-  constructor(policy: RetryPolicy, inner: Step, scope: Scope, sink: Sink) {
-    this.#policy = policy;
-    this.#inner = inner;
-    this.#scope = scope;
-    this.#sink = sink;
-  }
-
-  succeed(value: unknown): void {
-    record(this.#policy.budget, true);
-    this.#sink.succeed(value);
-  }
-
-  fail(error: unknown): void {
-    const { budget, isRetryable, onEvent } = this.#policy;
-    const attempt = this.#attempt;
-    if (this.#scope.isAborted || !guarded(false, isRetryable, error, attempt)) return this.#sink.fail(error);
-    record(budget, false);
-    const delayMs = this.#delay(error);
-    if (typeof delayMs === 'string') {
-      emit(onEvent, { type: 'give-up', attempt, error, reason: delayMs });
-      return this.#sink.fail(error);
-    }
-    emit(onEvent, { type: 'retry', attempt, delayMs, error });
-    if (this.#scope.isAborted) this.#sink.fail(error);
-    else if (delayMs === 0) queueMicrotask(() => this.#again());
-    else new Pause(this.#policy.clock, delayMs, this.#scope, this.#sink, () => this.#again());
-  }
-
-  /** The wait before the next attempt, or why there is none. */
-  #delay(error: unknown): number | 'max-attempts' | 'retry-after' | 'budget' {
-    const { backoff, budget, maxAttempts, maxRetryAfterMs, retryAfterMs } = this.#policy;
-    if (this.#attempt >= maxAttempts) return 'max-attempts';
-    const hintMs = guarded(undefined, retryAfterMs, error);
-    const isHinted = typeof hintMs === 'number' && hintMs >= 0;
-    if (isHinted && hintMs > maxRetryAfterMs) return 'retry-after';
-    if (!withdraw(budget)) return 'budget';
-    if (isHinted) return Math.min(hintMs, LONGEST_DELAY_MS);
-    const delayMs = guarded(this.#backoffMs, backoff, this.#attempt, this.#backoffMs);
-    this.#backoffMs = delayMs > 0 ? Math.min(delayMs, LONGEST_DELAY_MS) : 0;
-    return this.#backoffMs;
-  }
-
-  #again(): void {
-    if (this.#scope.isAborted) return this.#sink.fail(this.#scope.reason);
-    this.#attempt++;
-    this.#inner.enter(new AttemptScope(this.#scope, this.#attempt), this);
-  }
+function inBounds(ms: number): number {
+  return ms > 0 ? Math.min(ms, LONGEST_DELAY_MS) : 0;
 }

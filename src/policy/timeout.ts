@@ -1,12 +1,11 @@
-import type { Sink, Step } from '../core/call.ts';
-import { ComposablePolicy } from '../core/call.ts';
+import type { Done } from '../core/call.ts';
+import { StepPolicy } from '../core/call.ts';
 import { amount, oneOf, optionalFunction } from '../core/check.ts';
 import type { Clock, TimerHandle } from '../core/clock.ts';
 import { keepAlive, systemClock } from '../core/clock.ts';
 import { emit } from '../core/errors.ts';
 import type { Policy } from '../core/policy.ts';
-import type { Scope } from '../core/scope.ts';
-import { BranchScope } from '../core/scope.ts';
+import { Scope } from '../core/scope.ts';
 import { TimeoutError } from './errors.ts';
 
 /** What a {@link timeout} policy tells its listener. */
@@ -65,76 +64,102 @@ const LAG_MS = 50;
  * @throws RangeError or TypeError when an option is out of its bounds.
  */
 export function timeout(options: TimeoutOptions): Policy {
-  return new TimeoutPolicy(options);
+  const { ms, strategy = 'cooperative', lagGrace = true, onEvent, clock = systemClock } = options;
+  amount('ms', ms, 1);
+  optionalFunction('onEvent', onEvent);
+  const isAggressive = oneOf('strategy', strategy, ['cooperative', 'aggressive']) === 'aggressive';
+  const deadlines = new Deadlines(clock, ms, lagGrace);
+
+  return new StepPolicy((inner) => (call, scope, done) => {
+    let error: TimeoutError | undefined;
+    let isOver = false;
+    const settle: Done = (isOk, result) => {
+      if (isOver) return;
+      isOver = true;
+      deadlines.remove(run);
+      run.end();
+      done(isOk && !error, error ?? result);
+    };
+    const run = new TimedScope(scope, () => {
+      error = new TimeoutError(ms);
+      emit(onEvent, { type: 'timeout', ms });
+      run.abort(error);
+    });
+    if (isAggressive) {
+      call.mayAdopt = false;
+      run.listen({ onAbort: (reason) => settle(false, reason) });
+    }
+    deadlines.add(run);
+    inner(call, run, settle);
+  });
+}
+
+/** What runs under the limit. */
+class TimedScope extends Scope {
+  readonly expire: () => void;
+  deadlineMs = Infinity;
+  arming = 0;
+  older: TimedScope | undefined;
+  newer: TimedScope | undefined;
+
+  constructor(outer: Scope, expire: () => void) {
+    super(outer, outer.attempt);
+    this.expire = expire;
+  }
 }
 
 /*
- * Every call has the same limit, so the calls in flight are sorted by deadline as they come: a list
- * through the calls themselves, and one timer for the oldest. A call that ends does not touch the
- * timer; it fires for nobody at most once per limit.
+ * Every call of a policy has the same limit, so the calls in flight are sorted by deadline as they
+ * come: a list through the calls themselves, and one timer for the oldest. A call that ends does not
+ * touch the timer; it fires for nobody at most once per limit.
  *
  * A clock that reads no later when the timer fires than when it was set stands still or was set back.
  * Then the timer is the clock: it ends those whose limit it was set for, and the others start afresh.
  */
-class TimeoutPolicy extends ComposablePolicy {
-  readonly ms: number;
-  readonly isAggressive: boolean;
-  readonly onEvent: ((event: TimeoutEvent) => void) | undefined;
-  readonly #lagGrace: boolean;
+class Deadlines {
   readonly #clock: Clock;
-  #oldest: TimeoutRun | undefined;
-  #newest: TimeoutRun | undefined;
+  readonly #ms: number;
+  readonly #lagGrace: boolean;
+  #oldest: TimedScope | undefined;
+  #newest: TimedScope | undefined;
   #timer: TimerHandle;
-  #hasTimer = false;
   #isGraceTurn = false;
   #armings = 0;
   #armedAtMs = 0;
   #dueMs = 0;
 
-  constructor(options: TimeoutOptions) {
-    super();
-    const { ms, strategy = 'cooperative', lagGrace = true, onEvent, clock = systemClock } = options;
-    this.ms = amount('ms', ms, 1);
-    this.isAggressive = oneOf('strategy', strategy, ['cooperative', 'aggressive']) === 'aggressive';
-    this.onEvent = optionalFunction('onEvent', onEvent);
-    this.#lagGrace = lagGrace;
+  constructor(clock: Clock, ms: number, lagGrace: boolean) {
     this.#clock = clock;
+    this.#ms = ms;
+    this.#lagGrace = lagGrace;
   }
 
-  override bind(inner: Step): Step {
-    return {
-      enter: (scope, sink) => {
-        const run = new TimeoutRun(this, scope, sink);
-        if (this.ms < Infinity) this.#add(run);
-        inner.enter(run, run);
-      },
-    };
-  }
-
-  #add(run: TimeoutRun): void {
+  add(run: TimedScope): void {
+    if (this.#ms === Infinity) return;
     const nowMs = this.#clock.now();
-    run.deadlineMs = nowMs + this.ms;
+    run.deadlineMs = nowMs + this.#ms;
     run.arming = this.#armings;
     run.older = this.#newest;
     if (this.#newest) this.#newest.newer = run;
     else this.#oldest = run;
     this.#newest = run;
-    if (!this.#hasTimer) this.#arm(nowMs, this.ms);
+    if (this.#timer === undefined) this.#arm(nowMs, this.#ms);
     else if (this.#oldest === run) keepAlive(this.#timer, true);
   }
 
-  remove(run: TimeoutRun): void {
-    if (run.older) run.older.newer = run.newer;
-    else if (this.#oldest === run) this.#oldest = run.newer;
+  /** Forgets a call. One that is not in the list is none. */
+  remove(run: TimedScope): void {
+    const { older, newer } = run;
+    if (older) older.newer = newer;
+    else if (this.#oldest === run) this.#oldest = newer;
     else return;
-    if (run.newer) run.newer.older = run.older;
-    else this.#newest = run.older;
+    if (newer) newer.older = older;
+    else this.#newest = older;
     run.older = run.newer = undefined;
-    if (!this.#oldest && this.#hasTimer) keepAlive(this.#timer, false);
+    if (!this.#oldest) keepAlive(this.#timer, false);
   }
 
   #arm(nowMs: number, ms: number): void {
-    this.#hasTimer = true;
     this.#armings++;
     this.#armedAtMs = nowMs;
     this.#dueMs = nowMs + ms;
@@ -142,14 +167,11 @@ class TimeoutPolicy extends ComposablePolicy {
   }
 
   #expire(): void {
-    this.#hasTimer = false;
+    this.#timer = undefined;
     const nowMs = this.#clock.now();
     const isLate = this.#oldest !== undefined && nowMs - this.#oldest.deadlineMs > LAG_MS;
-    if (isLate && this.#lagGrace && !this.#isGraceTurn) {
-      this.#isGraceTurn = true;
-      return this.#arm(nowMs, 0);
-    }
-    this.#isGraceTurn = false;
+    this.#isGraceTurn = isLate && this.#lagGrace && !this.#isGraceTurn;
+    if (this.#isGraceTurn) return this.#arm(nowMs, 0);
     const isClockStill = nowMs <= this.#armedAtMs;
     const dueMs = isClockStill ? this.#dueMs : nowMs;
     const armings = this.#armings;
@@ -159,64 +181,8 @@ class TimeoutPolicy extends ComposablePolicy {
       run.expire();
     }
     for (let run = isClockStill && this.#oldest; run; run = run.newer) {
-      run.deadlineMs = Math.min(run.deadlineMs, nowMs + this.ms);
+      run.deadlineMs = Math.min(run.deadlineMs, nowMs + this.#ms);
     }
-    if (this.#oldest && !this.#hasTimer) this.#arm(nowMs, Math.max(0, this.#oldest.deadlineMs - nowMs));
-  }
-}
-
-/** One call under a timeout: the scope of what runs inside, and the sink of its result. */
-class TimeoutRun extends BranchScope implements Sink {
-  deadlineMs = Infinity;
-  arming = 0;
-  older: TimeoutRun | undefined;
-  newer: TimeoutRun | undefined;
-  readonly #policy: TimeoutPolicy;
-  readonly #sink: Sink;
-  #hasSettled = false;
-  #error: TimeoutError | undefined;
-
-  constructor(policy: TimeoutPolicy, scope: Scope, sink: Sink) {
-    super(scope, scope.attempt);
-    this.#policy = policy;
-    this.#sink = sink;
-    if (policy.isAggressive) {
-      scope.root.mayAdopt = false;
-      this.link();
-    }
-  }
-
-  succeed(value: unknown): void {
-    if (this.#leave()) this.#sink.succeed(value);
-  }
-
-  fail(error: unknown): void {
-    if (this.#leave()) this.#sink.fail(error);
-  }
-
-  expire(): void {
-    const { ms, isAggressive, onEvent } = this.#policy;
-    this.#error = new TimeoutError(ms);
-    this.abort(this.#error);
-    emit(onEvent, { type: 'timeout', ms });
-    if (isAggressive) this.fail(this.#error);
-  }
-
-  override onAbort(reason: unknown): void {
-    super.onAbort(reason);
-    if (this.#policy.isAggressive) this.fail(reason);
-  }
-
-  /** True for the result that counts; after the limit, that is the timeout. */
-  #leave(): boolean {
-    if (this.#hasSettled) return false;
-    this.#hasSettled = true;
-    this.end();
-    if (!this.#error) {
-      this.#policy.remove(this);
-      return true;
-    }
-    this.#sink.fail(this.#error);
-    return false;
+    if (this.#oldest && this.#timer === undefined) this.#arm(nowMs, Math.max(0, this.#oldest.deadlineMs - nowMs));
   }
 }
