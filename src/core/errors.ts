@@ -93,10 +93,15 @@ export function reportError(error: unknown): void {
   else console.error(error);
 }
 
-/** Calls a user's callback; when it throws, reports that and answers `otherwise`. */
+/**
+ * Calls a user's callback; when it throws, reports that and answers `otherwise`. One that is async by
+ * mistake is no unhandled rejection.
+ */
 export function guarded<A extends readonly unknown[], R>(otherwise: R, fn: (...args: A) => R, ...args: A): R {
   try {
-    return fn(...args);
+    const result = fn(...args);
+    if (result instanceof Promise) result.catch(reportError);
+    return result;
   } catch (error) {
     reportError(error);
     return otherwise;
@@ -105,6 +110,5 @@ export function guarded<A extends readonly unknown[], R>(otherwise: R, fn: (...a
 
 /** Tells a listener, if there is one. What it throws, or rejects with, is reported and changes nothing. */
 export function emit<E>(listener: ((event: E) => unknown) | undefined, event: E): void {
-  const told = listener && guarded(undefined, listener, event);
-  if (told instanceof Promise) told.catch(reportError);
+  if (listener) guarded<[E], unknown>(undefined, listener, event);
 }
