@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
 import { bindPolicy, operation, start, StepPolicy } from '../../src/core/call.ts';
 import type { Step } from '../../src/core/call.ts';
@@ -59,5 +60,32 @@ describe.each(stacks)('calls under %s', (_, step) => {
     const growth = await heapGrowth((k) => start(step, async (ctx) => [k, ctx.signal], signal), { operations: 20_000 });
     // 20 000 calls that stay would be over 2 MB.
     expect(growth).toBeLessThan(200_000);
+  });
+});
+
+/** How many promises a piece of code makes on its own stack. */
+function promisesOf(work: () => unknown): number {
+  let count = 0;
+  const hook = createHook({
+    init(_, type) {
+      if (type === 'PROMISE') count++;
+    },
+  });
+  hook.enable();
+  try {
+    work();
+  } finally {
+    hook.disable();
+  }
+  return count;
+}
+
+describe('a call costs one promise more than its operation', () => {
+  const op = async (): Promise<string> => 'value';
+
+  it.each(stacks.slice(0, 3))('under %s', (_, step) => {
+    expect(promisesOf(op)).toBe(1);
+    expect(promisesOf(() => start(step, op, undefined))).toBe(2);
+    expect(promisesOf(() => start(step, () => 'value', undefined))).toBe(1);
   });
 });

@@ -18,6 +18,17 @@ function runUnder(policies: readonly Bindable[], op: Operation<unknown>, signal?
 
 const through = new StepPolicy((inner) => (call, scope, done) => inner(call, scope, (...result) => done(...result)));
 
+/** Changes nothing and writes down each result it sees. */
+function watching(seen: unknown[][]): StepPolicy {
+  return new StepPolicy(
+    (inner) => (call, scope, done) =>
+      inner(call, scope, (...result) => {
+        seen.push(result);
+        done(...result);
+      }),
+  );
+}
+
 /** Enters the step inside again after each failure, as a retry does. */
 const stubborn = new StepPolicy((inner) => (call, scope, done) => {
   const enter = (left: number): void =>
@@ -63,6 +74,38 @@ describe('a call', () => {
     expect(calls).toBe(1);
     expect(await promise).toBe('value');
     expect(calls).toBe(1);
+  });
+
+  it.each([undefined, null, 0, '', 'text', 7n, false, Symbol('s'), {}, { then: 1 }, () => {}])(
+    'tells its policies of a plain value on the same stack: %s',
+    async (value) => {
+      const seen: unknown[][] = [];
+      const promise = runUnder([watching(seen)], () => value);
+      expect(seen).toEqual([[true, value]]);
+      expect(await promise).toBe(value);
+    },
+  );
+
+  it.each([
+    ['an object', (then: PromiseLike<unknown>['then']) => ({ then })],
+    ['a function', (then: PromiseLike<unknown>['then']) => Object.assign(() => {}, { then })],
+    [
+      'a promise of another make',
+      (then: PromiseLike<unknown>['then']) => Object.assign(new (class X extends Promise<1> {})(() => {}), { then }),
+    ],
+  ])('tells its policies what a thenable settles with, when it does: %s', async (_, make) => {
+    for (const isOk of [true, false]) {
+      const seen: unknown[][] = [];
+      const inner = gate<string>();
+      const promise = runUnder([watching(seen)], () => make(inner.promise.then.bind(inner.promise)));
+      promise.catch(() => {});
+      await outcomeOf(promise);
+      expect(seen).toEqual([]);
+      if (isOk) inner.open('result');
+      else inner.fail('result');
+      await outcomeOf(promise);
+      expect(seen).toEqual([[isOk, 'result']]);
+    }
   });
 
   it('fails, and does not throw, when the value of its operation cannot be looked at', async () => {

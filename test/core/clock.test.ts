@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { keepAlive, systemClock } from '../../src/core/clock.ts';
+import { keepAlive, systemClock, systemTime } from '../../src/core/clock.ts';
 
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -13,6 +13,7 @@ afterEach(() => {
 describe('systemClock', () => {
   it('looks the globals up at each call, so that a test which replaces them is obeyed', () => {
     const before = [systemClock.now(), systemClock.epochMs()] as const;
+    expect(systemTime.now()).toBe(before[0]);
     let fired = 0;
     const handle = systemClock.setTimeout(() => fired++, 10);
     systemClock.setTimeout(() => fired++, 20);
@@ -21,7 +22,7 @@ describe('systemClock', () => {
     expect(fired).toBe(0);
     vi.advanceTimersByTime(1);
     expect(fired).toBe(1);
-    expect(systemClock.now() - before[0]).toBe(20);
+    expect([systemClock.now() - before[0], systemTime.now() - before[0]]).toEqual([20, 20]);
     expect([before[1], systemClock.epochMs()]).toEqual([5_000, 5_020]);
   });
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { emit, guarded, HoldfastError, isHoldfastError, isRejection, reportError } from '../../src/core/errors.ts';
 import type { ErrorCode } from '../../src/core/errors.ts';
+import { flush } from '../support/gate.ts';
 
 class SmallError extends HoldfastError {
   readonly limit: number;
@@ -190,6 +191,16 @@ describe('emit', () => {
     emit((event) => events.push(event), { type: 'x' });
     emit(undefined, { type: 'y' });
     expect(events).toEqual([{ type: 'x' }]);
+  });
+
+  it('reports what an async listener rejects with', async () => {
+    const reported: unknown[] = [];
+    vi.stubGlobal('reportError', (error: unknown) => reported.push(error));
+    emit(async (event: string) => {
+      throw `${event} failed`;
+    }, 'x');
+    await flush();
+    expect(reported).toEqual(['x failed']);
   });
 
   it('reports what a listener throws and goes on', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { pause } from '../../src/core/pause.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
 import { countingSignal } from '../support/counting-signal.ts';
-import { openCall } from './open-scope.ts';
+import { openBranch, openCall } from './open-scope.ts';
 
 describe('pause', () => {
   it('goes on exactly once, when the time is over and not before', async () => {
@@ -30,6 +30,22 @@ describe('pause', () => {
     await expect(promise).rejects.toBe(reason);
     await clock.advance(20);
     expect(resumed).toBe(0);
+  });
+
+  it('fails when only its own part of the call is aborted', async () => {
+    const clock = createVirtualClock();
+    const branch = openBranch();
+    const results: unknown[] = [];
+    pause(
+      clock,
+      10,
+      branch,
+      (...result) => results.push(result),
+      () => results.push('resumed'),
+    );
+    branch.abort('this branch');
+    await clock.advance(10);
+    expect([results, clock.pendingTimers]).toEqual([[[false, 'this branch']], 0]);
   });
 
   it('that is over does not hear of an abort any more', async () => {

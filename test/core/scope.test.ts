@@ -77,6 +77,7 @@ describe('listeners', () => {
   it('are told in their order, once, and not after they have left', () => {
     const scope = new Scope(undefined, 1);
     const log: string[] = [];
+    scope.unlisten(recorder(log, 'nobody yet'));
     const [a, b, c] = [recorder(log, 'a'), recorder(log, 'b'), recorder(log, 'c')];
     for (const one of [a, b, c, a]) scope.listen(one);
     scope.unlisten(b);
@@ -112,6 +113,15 @@ describe('a scope inside another', () => {
     signals.abort('all');
     expect([log, signal.aborted, signal.reason]).toEqual([['inner: all'], true, 'all']);
     expect([middle.aborted, middle.reason, inner.reason]).toEqual([true, 'all', 'all']);
+  });
+
+  it('aborts a signal that was read before, though nobody listens', () => {
+    const signals = countingSignal();
+    const scope = new Scope(new Scope(signals.signal, 1), 1);
+    const { signal } = scope;
+    expect([signal.aborted, signals.listeners]).toEqual([false, 1]);
+    signals.abort('all');
+    expect([signal.aborted, signal.reason]).toEqual([true, 'all']);
   });
 
   it('is aborted alone, and keeps its own reason', () => {
