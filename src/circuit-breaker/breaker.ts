@@ -1,8 +1,7 @@
-import type { Step } from '../core/call.ts';
-import { BareContext, resultOf } from '../core/call.ts';
 import { guarded, isHoldfastError } from '../core/errors.ts';
 import type { Operation, RunOptions } from '../core/policy.ts';
-import type { Scope } from '../core/scope.ts';
+import type { Step } from '../core/step.ts';
+import { BareContext, noOperation, resultOf } from '../core/step.ts';
 import type { BreakerSettings } from './breaker-options.ts';
 import { checkBreaker } from './breaker-options.ts';
 import type { CircuitBreaker, CircuitBreakerOptions, Permit } from './circuit-breaker.ts';
@@ -12,7 +11,7 @@ import { StateMachine } from './state-machine.ts';
 /** A circuit breaker as a policy: what the state machine makes of calls. */
 export class Breaker extends StateMachine implements CircuitBreaker {
   readonly #settings: BreakerSettings;
-  #plain: PlainCalls | undefined;
+  #plain: Handlers | undefined;
 
   constructor(options: CircuitBreakerOptions) {
     const settings = checkBreaker(options);
@@ -25,42 +24,50 @@ export class Breaker extends StateMachine implements CircuitBreaker {
     const run: AdmittedCall = { startMs: 0, generation: 0 };
     this.begin(run);
     inner(call, scope, (isOk, result) => {
-      this.#take(run, isOk, result, scope);
+      this.take(run, isOk, result, scope);
       done(isOk, result);
     });
   };
 
-  /** Who gave a call up says nothing about the dependency, unless it was for taking too long. */
-  #take(run: AdmittedCall, isOk: boolean, result: unknown, scope: Scope): void {
-    const isTimeout = scope.aborted && isHoldfastError(scope.reason, 'ERR_TIMEOUT');
-    const hasFailed = isTimeout || !isOk;
-    const failure = isTimeout ? scope.reason : result;
-    const verdict = hasFailed ? this.verdictOn(failure) : this.verdictOnResult(result);
-    this.settle(run, scope.aborted && !isTimeout ? 'ignored' : verdict, failure);
-  }
-
-  /** The common cases without the machinery of a call: open, or closed with nothing to measure. */
+  /** Needs no machinery of a call: a circuit breaker never waits. */
   override run<T>(op: Operation<T>, options?: RunOptions): Promise<T> {
-    if (options?.signal || typeof op !== 'function' || !this.isPlain) return super.run(op, options);
-    const plain = this.#plain?.generation === this.generation ? this.#plain : new PlainCalls(this, this.generation);
-    this.#plain = plain;
-    this.inFlight++;
+    const signal = options?.signal;
+    if (typeof op !== 'function') return Promise.reject(noOperation(op));
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (!this.admits()) return Promise.reject(this.rejection());
+    const handlers = signal || !this.isPlain ? new Handlers(this, signal) : this.#plainHandlers();
+    this.begin(handlers);
+    let result: unknown;
     try {
-      const result = resultOf(op, new BareContext());
-      if (result instanceof Promise) return result.then(plain.succeed, plain.fail) as Promise<T>;
-      return Promise.resolve(plain.succeed(result) as T);
+      result = resultOf(op, new BareContext(signal));
+      if (result instanceof Promise) return result.then(handlers.succeed, handlers.fail) as Promise<T>;
     } catch (error) {
-      return Promise.reject(plain.failed(error));
+      return new Promise(() => handlers.fail(error));
     }
+    return new Promise((resolve) => resolve(handlers.succeed(result) as T));
   }
 
-  verdictOn(error: unknown): Verdict {
+  /** While nothing is to be known of a call but its generation, all calls of one share their handlers. */
+  #plainHandlers(): Handlers {
+    if (this.#plain?.generation !== this.generation) this.#plain = new Handlers(this, undefined);
+    return this.#plain!;
+  }
+
+  /** Takes the result of a call that `from` may have aborted. */
+  take(run: AdmittedCall, isOk: boolean, result: unknown, from: AbortSource | undefined): void {
+    if (!from?.aborted) return this.settle(run, isOk ? this.#verdictOnResult(result) : this.#verdictOn(result), result);
+    // Who gave a call up says nothing about the dependency, unless it was for taking too long.
+    const { reason } = from;
+    this.settle(run, isHoldfastError(reason, 'ERR_TIMEOUT') ? this.#verdictOn(reason) : 'ignored', reason);
+  }
+
+  #verdictOn(error: unknown): Verdict {
     const { isFailure, isIgnored } = this.#settings;
     if (guarded(false, isIgnored, error)) return 'ignored';
     return !isFailure || guarded(true, isFailure, error) ? 'failure' : 'success';
   }
 
-  verdictOnResult(value: unknown): Verdict {
+  #verdictOnResult(value: unknown): Verdict {
     const { isFailureResult } = this.#settings;
     return isFailureResult && guarded(false, isFailureResult, value) ? 'failure' : 'success';
   }
@@ -73,30 +80,32 @@ export class Breaker extends StateMachine implements CircuitBreaker {
   }
 }
 
-/** The handlers that all plain calls of one generation share, so that such a call makes no closure. */
-class PlainCalls implements AdmittedCall {
-  readonly startMs: number = 0;
-  readonly generation: number;
-  readonly #breaker: Breaker;
+/** What may have given a call up: the caller's signal, or a scope of a pipeline. */
+type AbortSource = Pick<AbortSignal, 'aborted' | 'reason'>;
 
-  constructor(breaker: Breaker, generation: number) {
+/** What the promise of an operation is followed by. */
+class Handlers implements AdmittedCall {
+  startMs: number = 0;
+  generation: number = 0;
+  readonly #breaker: Breaker;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(breaker: Breaker, signal: AbortSignal | undefined) {
     this.#breaker = breaker;
-    this.generation = generation;
+    this.#signal = signal;
   }
 
   readonly succeed = (value: unknown): unknown => {
-    this.#breaker.settle(this, this.#breaker.verdictOnResult(value), value);
+    this.#breaker.take(this, true, value, this.#signal);
+    this.#signal?.throwIfAborted();
     return value;
   };
 
   readonly fail = (error: unknown): never => {
-    throw this.failed(error);
+    this.#breaker.take(this, false, error, this.#signal);
+    this.#signal?.throwIfAborted();
+    throw error;
   };
-
-  failed(error: unknown): unknown {
-    this.#breaker.settle(this, this.#breaker.verdictOn(error), error);
-    return error;
-  }
 }
 
 /** A call that is made without a wrapper. */

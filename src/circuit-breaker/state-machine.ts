@@ -1,6 +1,6 @@
-import { ComposablePolicy } from '../core/call.ts';
 import { amount, oneOf, refuse } from '../core/check.ts';
 import { emit, guarded } from '../core/errors.ts';
+import { BindablePolicy } from '../core/step.ts';
 import type { BreakerSettings } from './breaker-options.ts';
 import type {
   CircuitBreakerEvent,
@@ -29,7 +29,7 @@ export interface AdmittedCall extends TrackedCall {
  * moves that time has brought about, and every public member that looks at the state calls it first,
  * except on the plain path (closed, no rule that needs a start time, no ramp), where time moves nothing.
  */
-export abstract class StateMachine extends ComposablePolicy {
+export abstract class StateMachine extends BindablePolicy {
   readonly name: string;
   /** True where a call is let through without looking at anything. */
   protected isPlain: boolean = false;

@@ -1,5 +1,7 @@
-import type { CallContext, Operation, Outcome, Policy, RunOptions } from './policy.ts';
+import type { CallContext, Operation, Policy, RunOptions } from './policy.ts';
 import { Scope } from './scope.ts';
+import type { Done, Step } from './step.ts';
+import { BindablePolicy, noOperation, resultOf } from './step.ts';
 
 /*
  * How policies run inside each other without a promise for each layer.
@@ -10,22 +12,6 @@ import { Scope } from './scope.ts';
  * promise of the operation becomes the promise of the call (`adopt`), so that a pipeline of any
  * depth costs one promise more than the bare operation.
  */
-
-/** Takes the one result of an entered step: a value, or what it failed with. Does not throw. */
-export type Done = (isOk: boolean, result: unknown) => void;
-
-/** A policy bound to what is inside it. Starts one run; `done` is called once, now or later. Does not throw. */
-export type Step = (call: Call, scope: Scope, done: Done) => void;
-
-/** The context of a call that nothing can abort. */
-export class BareContext implements CallContext {
-  readonly attempt: number = 1;
-  #signal: AbortSignal | undefined;
-
-  get signal(): AbortSignal {
-    return (this.#signal ??= new AbortController().signal);
-  }
-}
 
 const PENDING = 0;
 const SUCCEEDED = 1;
@@ -96,13 +82,6 @@ export class Call extends Scope {
   }
 }
 
-/** Calls a caller's function. A thenable of any make comes back as a `Promise`. */
-export function resultOf(fn: (ctx: CallContext) => unknown, ctx: CallContext): unknown {
-  const result = fn(ctx) as { then?: unknown } | null | undefined;
-  const isThenable = (typeof result === 'object' || typeof result === 'function') && typeof result?.then === 'function';
-  return isThenable ? Promise.resolve(result) : result;
-}
-
 /** Calls a caller's function for its one result: a value, a promise's, or what it throws. */
 export function invoke(fn: (ctx: CallContext) => unknown, call: Call, scope: Scope, done: Done): void {
   let isOk = false;
@@ -130,28 +109,18 @@ export function start(
   attempt: number = 1,
 ): Promise<unknown> {
   const call = new Call(op, signal, attempt);
-  if (typeof op !== 'function') call.settle(false, new TypeError(`op must be a function, got ${typeof op}`));
+  if (typeof op !== 'function') call.settle(false, noOperation(op));
   else if (call.aborted) call.settle(false, undefined);
   else step(call, call, (isOk, result) => call.settle(isOk, result));
   return call.promise();
 }
 
-/** The base of this library's policies: they run alone, or bound into each other without promises between them. */
-export abstract class ComposablePolicy<Adds = never> implements Policy<Adds> {
+/** A policy that runs alone as it does in a pipeline. */
+export abstract class ComposablePolicy<Adds = never> extends BindablePolicy<Adds> {
   #alone: Step | undefined;
 
-  /** Binds the policy to what is inside it, once per place in a pipeline. */
-  abstract readonly bind: (inner: Step) => Step;
-
-  run<T>(op: Operation<T>, options?: RunOptions): Promise<T | Adds> {
+  override run<T>(op: Operation<T>, options?: RunOptions): Promise<T | Adds> {
     return start((this.#alone ??= this.bind(operation)), op, options?.signal) as Promise<T | Adds>;
-  }
-
-  runOutcome<T>(op: Operation<T>, options?: RunOptions): Promise<Outcome<T | Adds>> {
-    return this.run(op, options).then(
-      (value) => ({ ok: true, value }),
-      (error: unknown) => ({ ok: false, error }),
-    );
   }
 }
 
@@ -167,12 +136,11 @@ export class StepPolicy<Adds = never> extends ComposablePolicy<Adds> {
 
 /** Binds any policy, another library's included, which then costs a promise for its layer. */
 export function bindPolicy(policy: Pick<Policy<unknown>, 'run'>, inner: Step): Step {
-  if (policy instanceof ComposablePolicy) return policy.bind(inner);
+  if (policy instanceof BindablePolicy) return policy.bind(inner);
   return (call, scope, done) => {
     const { signal } = scope;
     const inside = (ctx?: CallContext): Promise<unknown> =>
       start(inner, call.op, ctx?.signal ?? signal, ctx?.attempt ?? scope.attempt);
-    call.mayAdopt = false;
     invoke(() => policy.run(inside, { signal }), call, scope, done);
   };
 }

@@ -1,6 +1,6 @@
-import type { Done } from './call.ts';
 import type { Clock } from './clock.ts';
 import type { AbortListener, Scope } from './scope.ts';
+import type { Done } from './step.ts';
 
 /**
  * Waits inside a call, then goes on with `resume`; an abort ends the wait at once and fails the

@@ -1,4 +1,3 @@
-import type { Done, Step } from '../core/call.ts';
 import { ComposablePolicy, operation, start } from '../core/call.ts';
 import { amount, integer, optionalFunction } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
@@ -6,6 +5,7 @@ import { systemClock } from '../core/clock.ts';
 import { emit } from '../core/errors.ts';
 import type { CallContext, Policy, RunOptions } from '../core/policy.ts';
 import { Waiter, WaitQueue } from '../core/wait-queue.ts';
+import type { Done, Step } from '../core/step.ts';
 import { BulkheadRejectedError } from './errors.ts';
 import { mapThrough } from './bulkhead-map.ts';
 

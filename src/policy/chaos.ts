@@ -1,4 +1,4 @@
-import type { Call, Done, Step } from '../core/call.ts';
+import type { Call } from '../core/call.ts';
 import { ComposablePolicy, invoke } from '../core/call.ts';
 import { amount, optionalFunction, refuse, share } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
@@ -9,6 +9,7 @@ import type { Policy } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import { systemRandom } from '../core/random.ts';
 import type { Scope } from '../core/scope.ts';
+import type { Done, Step } from '../core/step.ts';
 
 /** What a {@link chaos} policy tells its listener. */
 export interface ChaosEvent {

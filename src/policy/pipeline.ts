@@ -1,7 +1,7 @@
 import { bindPolicy, StepPolicy } from '../core/call.ts';
-import type { Step } from '../core/call.ts';
 import { refuse } from '../core/check.ts';
 import type { Policy } from '../core/policy.ts';
+import type { Step } from '../core/step.ts';
 
 /** A policy of this library or of your own: anything with its `run`. */
 export type PipelinePart<Adds = unknown> = Pick<Policy<Adds>, 'run'>;

@@ -1,6 +1,5 @@
 import type { Backoff } from '../core/backoff.ts';
 import { exponentialBackoff } from '../core/backoff.ts';
-import type { Done } from '../core/call.ts';
 import { StepPolicy } from '../core/call.ts';
 import { amount, integer, optionalFunction } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
@@ -9,6 +8,7 @@ import { emit, guarded, isRejection } from '../core/errors.ts';
 import { pause } from '../core/pause.ts';
 import type { Policy } from '../core/policy.ts';
 import { Scope } from '../core/scope.ts';
+import type { Done } from '../core/step.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { deposit, optionalBudget, record, withdraw } from './retry-budget.ts';
 

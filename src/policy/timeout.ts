@@ -1,4 +1,3 @@
-import type { Done } from '../core/call.ts';
 import { StepPolicy } from '../core/call.ts';
 import { amount, oneOf, optionalFunction } from '../core/check.ts';
 import type { Clock, TimerHandle } from '../core/clock.ts';
@@ -6,6 +5,7 @@ import { keepAlive, systemClock } from '../core/clock.ts';
 import { emit } from '../core/errors.ts';
 import type { Policy } from '../core/policy.ts';
 import { Scope } from '../core/scope.ts';
+import type { Done } from '../core/step.ts';
 import { TimeoutError } from './errors.ts';
 
 /** What a {@link timeout} policy tells its listener. */

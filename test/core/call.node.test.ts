@@ -1,7 +1,7 @@
 import { createHook } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
 import { bindPolicy, operation, start, StepPolicy } from '../../src/core/call.ts';
-import type { Step } from '../../src/core/call.ts';
+import type { Step } from '../../src/core/step.ts';
 import { Scope } from '../../src/core/scope.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { expectNoLeaks, heapGrowth } from '../support/leaks.ts';

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Step } from '../../src/core/call.ts';
-import { BareContext, bindPolicy, operation, start, StepPolicy } from '../../src/core/call.ts';
+import { bindPolicy, operation, start, StepPolicy } from '../../src/core/call.ts';
 import type { CallContext, Operation, Policy } from '../../src/core/policy.ts';
+import type { Step } from '../../src/core/step.ts';
+import { BareContext } from '../../src/core/step.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
 import { anyOperation } from '../support/arbitraries.ts';
 import { countingSignal } from '../support/counting-signal.ts';
@@ -206,9 +207,9 @@ describe('the context', () => {
   });
 
   it('that is bare has them too', () => {
-    const bare = new BareContext();
+    const bare = new BareContext(undefined);
     expect([bare.attempt, bare.signal.aborted, bare.signal === bare.signal]).toEqual([1, false, true]);
-    expect(new BareContext().signal).not.toBe(bare.signal);
+    expect(new BareContext(undefined).signal).not.toBe(bare.signal);
   });
 });
 

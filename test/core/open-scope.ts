@@ -1,4 +1,4 @@
-import type { Done } from '../../src/core/call.ts';
+import type { Done } from '../../src/core/step.ts';
 import { start } from '../../src/core/call.ts';
 import type { Operation } from '../../src/core/policy.ts';
 import { Scope } from '../../src/core/scope.ts';
