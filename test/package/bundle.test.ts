@@ -1,8 +1,9 @@
+import { basename } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { root } from '../../.ci/build.ts';
 import { entryPoints } from '../../.ci/entry-points.ts';
 import { evaluate, importPaths } from './consumer.ts';
-import { bundle, contributors } from './measure.ts';
+import { bundle, contributors, distrustingBundle } from './measure.ts';
 
 const consumer = inject('consumer');
 const primitivePaths = importPaths.filter((path) => path !== 'holdfast' && path !== 'holdfast/testing');
@@ -14,6 +15,11 @@ function namesOf(path: string): string[] {
 describe.each(importPaths)('a bundle with %s', (path) => {
   it('is empty for a bare import', async () => {
     expect((await bundle(`import '${path}';`, consumer)).code).toBe('');
+  });
+
+  it('does nothing on loading but name numbers, where "sideEffects: false" is not believed', async () => {
+    const { code } = await distrustingBundle(`import '${path}';`, consumer);
+    expect(code.replaceAll(/\b(var|let|const) [\w$]+=([\d*+-]|Number\.[A-Z_]+)+[;,]/g, '').trim()).toBe('');
   });
 
   it('is empty for each name that is imported and not used', async () => {
@@ -39,6 +45,23 @@ describe('a name', () => {
   });
 });
 
+/** Folder and factory to the files of the folder that a bundle with it alone has. */
+const neighbours: Readonly<Record<string, string>> = {
+  'circuit-breaker consecutiveFailures': 'trip-rule',
+  'circuit-breaker countWindow': 'count-window window-rule',
+  'circuit-breaker timeWindow': 'time-window window-rule',
+  'circuit-breaker createCircuitBreaker': 'breaker breaker-options circuit-breaker errors snapshot state-machine',
+  'policy chaos': 'chaos',
+  'policy createBulkhead': 'bulkhead bulkhead-map errors',
+  'policy createRetryBudget': 'retry-budget',
+  'policy fallback': 'fallback',
+  'policy hedge': 'hedge retry-budget',
+  'policy parseRetryAfter': 'retry-after',
+  'policy pipeline': 'pipeline',
+  'policy retry': 'retry retry-budget',
+  'policy timeout': 'errors timeout',
+};
+
 describe('bleed', () => {
   const primitives = Object.keys(entryPoints).filter((name) => name !== 'index');
 
@@ -51,15 +74,10 @@ describe('bleed', () => {
     expect(contributors(all).some((file) => file.startsWith(`src/${name}/`))).toBe(true);
   });
 
-  it.each([
-    ['consecutiveFailures', 'holdfast/circuit-breaker', 'window'],
-    ['retry', 'holdfast/policy', 'hedge'],
-    ['timeout', 'holdfast/policy', 'bulkhead'],
-    ['fallback', 'holdfast/policy', 'retry'],
-    ['createBulkhead', 'holdfast/policy', 'hedge'],
-  ])('keeps what only others use out of the bundle of %s', async (name, path, foreign) => {
-    const folder = path.slice('holdfast/'.length);
-    const alone = await bundle(`import { ${name} } from './src/${folder}/index.ts'; console.log(${name});`, root);
-    expect(contributors(alone).filter((file) => file.includes(`/${foreign}`))).toEqual([]);
+  it.each(Object.entries(neighbours))('takes into the bundle of %s only the files it needs', async (name, files) => {
+    const [folder, factory] = name.split(' ');
+    const alone = await bundle(`import { ${factory} } from './src/${folder}/index.ts'; console.log(${factory});`, root);
+    const own = contributors(alone).filter((file) => file.startsWith(`src/${folder}/`));
+    expect(own.map((file) => basename(file, '.ts')).sort()).toEqual(files.split(' ').sort());
   });
 });
