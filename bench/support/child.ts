@@ -1,0 +1,112 @@
+// What runs in the fresh process: prepares one subject, checks it, measures it, prints one line of JSON.
+import { deepStrictEqual } from 'node:assert/strict';
+import { PerformanceObserver } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Case, Loop, LoopCase } from './case.ts';
+
+/** What the parent asks of a child. */
+export interface Task {
+  readonly caseName: string;
+  readonly subject: string;
+  readonly mode: 'time' | 'allocation' | 'instructions' | 'observe';
+  readonly isQuick: boolean;
+  /** Operations after the warm-up, in mode `instructions`. */
+  readonly operations?: number;
+}
+
+/** Numbers by the name of their measure. */
+export type Answer = Readonly<Record<string, number>>;
+
+/** Carries out the task given in the last argument. */
+export async function serve(cases: readonly Case[]): Promise<void> {
+  const task = JSON.parse(process.argv.at(-1)!) as Task;
+  const found = cases.find(({ name }) => name === task.caseName);
+  if (!found) throw new Error(`no case ${task.caseName}`);
+  const answer = found.kind === 'observed' ? await observe(found.subjects, task) : await measure(found, task);
+  process.stdout.write(`${JSON.stringify(answer)}\n`, () => process.exit());
+}
+
+async function observe(subjects: (Case & { kind: 'observed' })['subjects'], task: Task): Promise<Answer> {
+  return subjects.find(({ name }) => name === task.subject)!.prepare();
+}
+
+async function measure(loopCase: LoopCase, task: Task): Promise<Answer> {
+  const subject = loopCase.subjects.find(({ name }) => name === task.subject)!;
+  const loop = await subject.prepare();
+  if (!subject.isPart) deepStrictEqual(await loop.once(), loopCase.expected);
+  if (task.mode === 'time') return { time: await nsPerOperation(loop, task.isQuick ? 0.3 : 1) };
+  if (task.mode === 'allocation') return { allocation: await bytesPerOperation(loop) };
+  await loop.many(upTo(WARM_OPERATIONS, loop));
+  await loop.many(upTo(task.operations!, loop));
+  return {};
+}
+
+/** Warm-up of the modes that count operations, not time: the hot paths are compiled well before. */
+const WARM_OPERATIONS = 20_000;
+
+function upTo(n: number, { batch = 1 }: Loop): number {
+  return Math.max(1, Math.round(n / batch)) * batch;
+}
+
+async function elapsedMs(loop: Loop, n: number): Promise<number> {
+  const startMs = performance.now();
+  await loop.many(n);
+  return performance.now() - startMs;
+}
+
+/** Median of five stretches of about 40 ms after 150 ms of warm-up; less of both where one batch takes longer. */
+async function nsPerOperation(loop: Loop, effort: number): Promise<number> {
+  const { batch = 1 } = loop;
+  let n = upTo(64, loop);
+  let warmMs = 0;
+  let lastMs = 0;
+  while (warmMs < 150 * effort || lastMs < 10 * effort) {
+    lastMs = await elapsedMs(loop, n);
+    warmMs += lastMs;
+    if (lastMs < 20 * effort) n *= 2;
+  }
+  const wanted = upTo((n * 40 * effort) / lastMs, loop);
+  const samples = lastMs > 500 && n === batch ? 1 : 5;
+  const times: number[] = [];
+  globalThis.gc!();
+  for (let k = 0; k < samples; k++) times.push((await elapsedMs(loop, wanted)) / wanted);
+  return times.sort((a, b) => a - b)[samples >> 1]! * 1e6;
+}
+
+/** Lets the observer of collections hear of those that have been: it takes the loop a few turns. */
+async function told(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await nextTurn();
+}
+
+/** Growth of the heap over one stretch, or undefined when a collection fell into it. */
+async function growth(loop: Loop, n: number, collections: () => number): Promise<number | undefined> {
+  globalThis.gc!();
+  await told();
+  const collected = collections();
+  const before = process.memoryUsage().heapUsed;
+  await loop.many(n);
+  const after = process.memoryUsage().heapUsed;
+  await told();
+  return collections() === collected ? after - before : undefined;
+}
+
+/** The slope between stretches of n and 2n: what a stretch costs by itself cancels. */
+async function bytesPerOperation(loop: Loop): Promise<number> {
+  let seen = 0;
+  const observer = new PerformanceObserver((list) => {
+    seen += list.getEntries().length;
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  await loop.many(upTo(WARM_OPERATIONS, loop));
+  const slopes: number[] = [];
+  let n = upTo(4_000, loop);
+  for (let tries = 0; slopes.length < 5 && tries < 30; tries++) {
+    const short = await growth(loop, n, () => seen);
+    const long = short === undefined ? undefined : await growth(loop, 2 * n, () => seen);
+    if (long === undefined) n = upTo(n / 2, loop);
+    else slopes.push((long - short!) / n);
+  }
+  observer.disconnect();
+  if (slopes.length < 5) throw new Error('no stretch without a garbage collection');
+  return slopes.sort((a, b) => a - b)[2]!;
+}

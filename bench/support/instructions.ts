@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process';
+import type { LoopCase } from './case.ts';
+import { countInstructions } from './spawn.ts';
+import type { Row } from './stats.ts';
+import { judge, summary } from './stats.ts';
+
+const FEW = 2_000;
+const MANY = 12_000;
+
+/** Why instructions cannot be counted here, or nothing. */
+export function whyNoInstructions(): string | undefined {
+  const { error, status } = spawnSync('valgrind', ['--version'], { stdio: 'ignore' });
+  if (error) return 'valgrind is not installed';
+  return status === 0 ? undefined : `valgrind --version ended with ${status}`;
+}
+
+/**
+ * Instructions per operation under callgrind, by the slope of two counts of operations, so that
+ * start-up and warm-up cancel. Repeats within 0.1 % on a busy machine; it is not time, because
+ * cache misses and branches cost nothing in it.
+ */
+export async function takeInstructions(one: LoopCase, folder: string): Promise<Row> {
+  const subjects = [];
+  for (const { name } of one.subjects) {
+    const task = { caseName: one.name, subject: name, mode: 'instructions', isQuick: false } as const;
+    const [few, many] = await Promise.all([
+      countInstructions(folder, { ...task, operations: FEW }),
+      countInstructions(folder, { ...task, operations: MANY }),
+    ]);
+    subjects.push(summary(name, [(many - few) / (MANY - FEW)]));
+  }
+  const goals = one.measures.find(({ name }) => name === 'time')?.goals ?? [];
+  const measure = { name: 'instructions', unit: 'instr', goals };
+  return { caseName: one.name, about: one.about, measure: measure.name, unit: measure.unit, subjects, goals: judge(measure, subjects) };
+}
