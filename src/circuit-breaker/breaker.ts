@@ -2,7 +2,6 @@ import { guarded, isHoldfastError } from '../core/errors.ts';
 import type { Operation, RunOptions } from '../core/policy.ts';
 import type { Step } from '../core/step.ts';
 import { BareContext, noOperation, resultOf } from '../core/step.ts';
-import type { BreakerSettings } from './breaker-options.ts';
 import { checkBreaker } from './breaker-options.ts';
 import type { CircuitBreaker, CircuitBreakerOptions, Permit } from './circuit-breaker.ts';
 import type { AdmittedCall, Verdict } from './state-machine.ts';
@@ -10,24 +9,23 @@ import { StateMachine } from './state-machine.ts';
 
 /** A circuit breaker as a policy: what the state machine makes of calls. */
 export class Breaker extends StateMachine implements CircuitBreaker {
-  readonly #settings: BreakerSettings;
   #plain: Handlers | undefined;
 
   constructor(options: CircuitBreakerOptions) {
-    const settings = checkBreaker(options);
-    super(settings);
-    this.#settings = settings;
+    super(checkBreaker(options));
   }
 
-  readonly bind = (inner: Step): Step => (call, scope, done) => {
-    if (!this.admits()) return done(false, this.rejection());
-    const run: AdmittedCall = { startMs: 0, generation: 0 };
-    this.begin(run);
-    inner(call, scope, (isOk, result) => {
-      this.take(run, isOk, result, scope);
-      done(isOk, result);
-    });
-  };
+  readonly bind =
+    (inner: Step): Step =>
+    (call, scope, done) => {
+      if (!this.admits()) return done(false, this.rejection());
+      const run: AdmittedCall = { startMs: 0, generation: 0 };
+      this.begin(run);
+      inner(call, scope, (isOk, result) => {
+        this.take(run, isOk, result, scope);
+        done(isOk, result);
+      });
+    };
 
   /** Needs no machinery of a call: a circuit breaker never waits. */
   override run<T>(op: Operation<T>, options?: RunOptions): Promise<T> {
@@ -62,13 +60,13 @@ export class Breaker extends StateMachine implements CircuitBreaker {
   }
 
   #verdictOn(error: unknown): Verdict {
-    const { isFailure, isIgnored } = this.#settings;
+    const { isFailure, isIgnored } = this.settings;
     if (guarded(false, isIgnored, error)) return 'ignored';
     return !isFailure || guarded(true, isFailure, error) ? 'failure' : 'success';
   }
 
   #verdictOnResult(value: unknown): Verdict {
-    const { isFailureResult } = this.#settings;
+    const { isFailureResult } = this.settings;
     return isFailureResult && guarded(false, isFailureResult, value) ? 'failure' : 'success';
   }
 

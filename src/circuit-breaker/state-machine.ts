@@ -35,7 +35,7 @@ export abstract class StateMachine extends BindablePolicy {
   protected isPlain: boolean = false;
   protected generation: number = 0;
   protected inFlight: number = 0;
-  readonly #settings: BreakerSettings;
+  protected readonly settings: BreakerSettings;
   readonly #rules: readonly RuleState[];
   readonly #needsTime: boolean;
   readonly #needsStart: boolean;
@@ -61,7 +61,7 @@ export abstract class StateMachine extends BindablePolicy {
 
   constructor(settings: BreakerSettings) {
     super();
-    this.#settings = settings;
+    this.settings = settings;
     this.name = settings.name;
     this.#rules = settings.trip.map((rule) => rule.start());
     this.#needsTime = this.#rules.some((rule) => rule.needsTime);
@@ -109,12 +109,12 @@ export abstract class StateMachine extends BindablePolicy {
 
   /** The error for a call that was just not admitted. */
   protected rejection(): CircuitOpenError {
-    return new CircuitOpenError(this.name, this.#state, this.#remainingMs(), this.#settings.captureStack);
+    return new CircuitOpenError(this.name, this.#state, this.#remainingMs(), this.settings.captureStack);
   }
 
   #admitsAt(nowMs: number): boolean {
     if (this.#state === 'closed') return !this.#isOverrun(nowMs) && this.#rampAdmits(nowMs);
-    if (this.#state === 'half-open') return this.#trials.size < this.#settings.maxConcurrent;
+    if (this.#state === 'half-open') return this.#trials.size < this.settings.maxConcurrent;
     return this.#state === 'disabled' || this.#state === 'metrics-only';
   }
 
@@ -130,7 +130,7 @@ export abstract class StateMachine extends BindablePolicy {
   /** Lets the due share of calls through by error diffusion: the shares add up until they make a call. */
   #rampAdmits(nowMs: number): boolean {
     if (this.#rampFromMs === undefined) return true;
-    const { rampUpMs, initialRatio } = this.#settings;
+    const { rampUpMs, initialRatio } = this.settings;
     const progress = (nowMs - this.#rampFromMs) / rampUpMs;
     this.#rampCredit += initialRatio + (1 - initialRatio) * progress;
     if (this.#rampCredit < 1) return false;
@@ -167,7 +167,7 @@ export abstract class StateMachine extends BindablePolicy {
   }
 
   #countTrial(isFailure: boolean, failure?: unknown): void {
-    const { failureThreshold, successThreshold } = this.#settings;
+    const { failureThreshold, successThreshold } = this.settings;
     if (!isFailure) {
       if (++this.#successes >= successThreshold) this.#move('closed', 'trials succeeded');
     } else if (++this.#failures >= failureThreshold) {
@@ -177,7 +177,7 @@ export abstract class StateMachine extends BindablePolicy {
 
   /** A clock that was set back goes on from where it was, so that nothing waits for it to catch up. */
   #now(): number {
-    const nowMs = this.#settings.clock.now() + this.#skewMs;
+    const nowMs = this.settings.clock.now() + this.#skewMs;
     if (nowMs < this.#lastMs) this.#skewMs += this.#lastMs - nowMs;
     else this.#lastMs = nowMs;
     return this.#lastMs;
@@ -189,12 +189,12 @@ export abstract class StateMachine extends BindablePolicy {
     if (this.#pending) this.#restore(this.#pending, nowMs);
     if (this.#state === 'open' && nowMs - this.#openedAtMs >= this.#openMs)
       this.#move('half-open', 'open duration over');
-    if (nowMs - this.#rampFromMs! >= this.#settings.rampUpMs) {
+    if (nowMs - this.#rampFromMs! >= this.settings.rampUpMs) {
       this.#rampFromMs = undefined;
       this.#refresh();
     }
     for (const trial of this.#trials) {
-      if (nowMs - trial.startMs < this.#settings.trialTimeoutMs) break;
+      if (nowMs - trial.startMs < this.settings.trialTimeoutMs) break;
       this.#trials.delete(trial);
       trial.generation = -1;
       this.#countTrial(true);
@@ -203,7 +203,7 @@ export abstract class StateMachine extends BindablePolicy {
   }
 
   #open(reason: string, failure?: unknown, ms?: number): void {
-    const { maxOpenHintMs, openDurationMs, openHintMs } = this.#settings;
+    const { maxOpenHintMs, openDurationMs, openHintMs } = this.settings;
     if (this.#state !== 'open') this.#openings++;
     const hintMs = openHintMs && failure !== undefined ? guarded(undefined, openHintMs, failure) : undefined;
     const durationMs =
@@ -227,9 +227,9 @@ export abstract class StateMachine extends BindablePolicy {
       if (to !== 'open') rule.clear();
     }
     if (to !== 'open' && to !== 'half-open') this.#openings = this.#openMs = 0;
-    const startsRamp = from === 'half-open' && to === 'closed' && this.#settings.rampUpMs;
+    const startsRamp = from === 'half-open' && to === 'closed' && this.settings.rampUpMs;
     this.#rampFromMs = startsRamp ? this.#lastMs : undefined;
-    this.#rampCredit = 1 - this.#settings.initialRatio;
+    this.#rampCredit = 1 - this.settings.initialRatio;
     this.#refresh();
     if (from !== to) this.#tell({ type: 'state-change', name: this.name, from, to, atMs: this.#lastMs, reason });
   }

@@ -58,8 +58,7 @@ export const systemTime: Pick<Clock, 'now'> = { now: () => performance.now() };
 export const systemClock: Clock = {
   now: () => performance.now(),
   epochMs: () => Date.now(),
-  setTimeout: (fn, ms) =>
-    ms > LONGEST_TIMER_MS ? new ChainedTimer().start(fn, ms) : globalThis.setTimeout(fn, ms),
+  setTimeout: (fn, ms) => (ms > LONGEST_TIMER_MS ? new ChainedTimer().start(fn, ms) : globalThis.setTimeout(fn, ms)),
   clearTimeout: (handle) => {
     if (handle instanceof ChainedTimer) handle.clear();
     else globalThis.clearTimeout(handle as ReturnType<typeof setTimeout>);

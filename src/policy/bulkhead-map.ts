@@ -15,8 +15,7 @@ export async function mapThrough<I, O>(
   signal: AbortSignal | undefined,
 ): Promise<O[]> {
   signal?.throwIfAborted();
-  const source =
-    (items as AsyncIterable<I>)[Symbol.asyncIterator]?.() ?? (items as Iterable<I>)[Symbol.iterator]();
+  const source = (items as AsyncIterable<I>)[Symbol.asyncIterator]?.() ?? (items as Iterable<I>)[Symbol.iterator]();
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal?.reason);
   const results: O[] = [];

@@ -154,7 +154,6 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
         waiter.onExpire = () => done(false, this.#reject('queue-timeout'));
         waiter.onGiveUp = (reason) => done(false, reason);
         const deadlineMs = timeoutMs < Infinity ? this.#clock.now() + timeoutMs : Infinity;
-        call.mayAdopt = false;
         this.#queue.push(waiter, { deadlineMs, scope });
       } else {
         done(false, this.#reject('full'));

@@ -113,7 +113,10 @@ class ChaosPolicy<R> extends ComposablePolicy<R> implements Chaos<R> {
     const { fault, result, onEvent } = this.#options;
     if (fault && this.#draws(fault.rate)) {
       emit(onEvent, { type: 'fault' });
-      done(false, guarded<[], unknown>(undefined, () => (fault.error ? fault.error() : injectedFault())));
+      done(
+        false,
+        guarded<[], unknown>(undefined, () => (fault.error ? fault.error() : injectedFault())),
+      );
     } else if (result && this.#draws(result.rate)) {
       emit(onEvent, { type: 'result' });
       invoke(() => result.value(), call, scope, done);

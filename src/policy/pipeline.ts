@@ -38,7 +38,5 @@ export function pipeline<P extends readonly PipelinePart[]>(...policies: P): Pol
   for (const policy of policies) {
     if (typeof policy?.run !== 'function') refuse('policy', 'a policy (an object with a run method)', policy);
   }
-  return new StepPolicy((inner) =>
-    policies.reduceRight<Step>((step, policy) => bindPolicy(policy, step), inner),
-  );
+  return new StepPolicy((inner) => policies.reduceRight<Step>((step, policy) => bindPolicy(policy, step), inner));
 }

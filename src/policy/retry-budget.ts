@@ -179,10 +179,7 @@ export interface TokenThrottleOptions {
  */
 export function createTokenThrottle(options: TokenThrottleOptions = {}): RetryBudget {
   const { maxTokens = 10, tokenRatio = 0.1 } = options;
-  return new TokenThrottle(
-    integer('maxTokens', maxTokens, 1, 1000),
-    amount('tokenRatio', tokenRatio, 0.001, 1000),
-  );
+  return new TokenThrottle(integer('maxTokens', maxTokens, 1, 1000), amount('tokenRatio', tokenRatio, 0.001, 1000));
 }
 
 class TokenThrottle implements RetryBudget {
@@ -205,9 +202,7 @@ class TokenThrottle implements RetryBudget {
   }
 
   record(ok: boolean): void {
-    this.#tokens = ok
-      ? Math.min(this.#maxTokens, this.#tokens + this.#tokenRatio)
-      : Math.max(0, this.#tokens - 1);
+    this.#tokens = ok ? Math.min(this.#maxTokens, this.#tokens + this.#tokenRatio) : Math.max(0, this.#tokens - 1);
   }
 
   tryWithdraw(): boolean {
