@@ -92,7 +92,7 @@ class ChaosPolicy<R> extends ComposablePolicy<R> implements Chaos<R> {
     this.#clock = clock;
   }
 
-  readonly bind = (inner: Step): Step => {
+  override bind(inner: Step): Step {
     const { latency, onEvent } = this.#options;
     return (call, scope, done) => {
       if (!this.isEnabled) return inner(call, scope, done);
@@ -103,7 +103,7 @@ class ChaosPolicy<R> extends ComposablePolicy<R> implements Chaos<R> {
       if (scope.aborted) done(false, scope.reason);
       else pause(this.#clock, waitMs, scope, done, () => this.#harm(inner, call, scope, done));
     };
-  };
+  }
 
   #draws(rate: number): boolean {
     return guarded(1, this.#random) < rate;
@@ -119,7 +119,8 @@ class ChaosPolicy<R> extends ComposablePolicy<R> implements Chaos<R> {
       );
     } else if (result && this.#draws(result.rate)) {
       emit(onEvent, { type: 'result' });
-      invoke(() => result.value(), call, scope, done);
+      if (scope.aborted) done(false, scope.reason);
+      else invoke(() => result.value(), call, scope, done);
     } else {
       inner(call, scope, done);
     }

@@ -127,6 +127,20 @@ describe('result', () => {
   });
 });
 
+describe('abort', () => {
+  it('by the listener asks for no result', async () => {
+    const caller = new AbortController();
+    let asked = 0;
+    const harm = chaos({
+      result: { rate: 1, value: () => ++asked },
+      enabled: true,
+      onEvent: () => caller.abort('from the event'),
+    });
+    await expect(harm.run(() => 'value', { signal: caller.signal })).rejects.toBe('from the event');
+    expect(asked).toBe(0);
+  });
+});
+
 describe('chance', () => {
   it('is drawn for latency, fault and result one by one, below the rate', async () => {
     const draws: number[] = [];
