@@ -15,9 +15,8 @@ export class Breaker extends StateMachine implements CircuitBreaker {
     super(checkBreaker(options));
   }
 
-  readonly bind =
-    (inner: Step): Step =>
-    (call, scope, done) => {
+  override bind(inner: Step): Step {
+    return (call, scope, done) => {
       if (!this.admits()) return done(false, this.rejection());
       const run: AdmittedCall = { startMs: 0, generation: 0 };
       this.begin(run);
@@ -26,6 +25,7 @@ export class Breaker extends StateMachine implements CircuitBreaker {
         done(isOk, result);
       });
     };
+  }
 
   /** Needs no machinery of a call: a circuit breaker never waits. */
   override run<T>(op: Operation<T>, options?: RunOptions): Promise<T> {
@@ -33,11 +33,15 @@ export class Breaker extends StateMachine implements CircuitBreaker {
     if (typeof op !== 'function') return Promise.reject(noOperation(op));
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (!this.admits()) return Promise.reject(this.rejection());
-    const handlers = signal || !this.isPlain ? new Handlers(this, signal) : this.#plainHandlers();
-    this.begin(handlers);
+    const isPlain = !signal && this.isPlain;
+    const handlers = isPlain ? this.#plainHandlers() : new Handlers(this, signal);
+    if (isPlain) this.inFlight++;
+    else this.begin(handlers);
     let result: unknown;
     try {
-      result = resultOf(op, new BareContext(signal));
+      const ctx = new BareContext();
+      if (signal) ctx.own = signal;
+      result = resultOf(op, ctx);
       if (result instanceof Promise) return result.then(handlers.succeed, handlers.fail) as Promise<T>;
     } catch (error) {
       return new Promise(() => handlers.fail(error));
@@ -47,7 +51,10 @@ export class Breaker extends StateMachine implements CircuitBreaker {
 
   /** While nothing is to be known of a call but its generation, all calls of one share their handlers. */
   #plainHandlers(): Handlers {
-    if (this.#plain?.generation !== this.generation) this.#plain = new Handlers(this, undefined);
+    if (this.#plain?.generation !== this.generation) {
+      this.#plain = new Handlers(this, undefined);
+      this.#plain.generation = this.generation;
+    }
     return this.#plain!;
   }
 

@@ -39,9 +39,11 @@ export abstract class StateMachine extends BindablePolicy {
   readonly #rules: readonly RuleState[];
   readonly #needsTime: boolean;
   readonly #needsStart: boolean;
-  readonly #listeners = new Set<(event: CircuitBreakerEvent) => void>();
+  /** Replaced when it changes, so that who is being told stays the same for one event. */
+  #listeners: readonly ((event: CircuitBreakerEvent) => void)[] = [];
   readonly #events: CircuitBreakerEvent[] = [];
-  readonly #trials = new Set<AdmittedCall>();
+  /** Made by the first trial: most circuits never see one. */
+  #trials: Set<AdmittedCall> | undefined;
   #pending: BreakerSnapshot | undefined;
   #mode: CircuitMode = 'auto';
   #state: CircuitState = 'closed';
@@ -114,7 +116,7 @@ export abstract class StateMachine extends BindablePolicy {
 
   #admitsAt(nowMs: number): boolean {
     if (this.#state === 'closed') return !this.#isOverrun(nowMs) && this.#rampAdmits(nowMs);
-    if (this.#state === 'half-open') return this.#trials.size < this.settings.maxConcurrent;
+    if (this.#state === 'half-open') return (this.#trials?.size ?? 0) < this.settings.maxConcurrent;
     return this.#state === 'disabled' || this.#state === 'metrics-only';
   }
 
@@ -142,7 +144,7 @@ export abstract class StateMachine extends BindablePolicy {
     this.inFlight++;
     call.generation = this.generation;
     call.startMs = this.#lastMs;
-    if (this.#state === 'half-open') this.#trials.add(call);
+    if (this.#state === 'half-open') (this.#trials ??= new Set()).add(call);
     for (const rule of this.#rules) rule.inFlight?.started(call);
   }
 
@@ -150,7 +152,7 @@ export abstract class StateMachine extends BindablePolicy {
   settle(call: AdmittedCall, verdict: Verdict, failure?: unknown): void {
     const nowMs = this.#needsTime || this.#needsStart || this.#state !== 'closed' ? this.#advance() : 0;
     this.inFlight--;
-    this.#trials.delete(call);
+    this.#trials?.delete(call);
     for (const rule of this.#rules) rule.inFlight?.ended(call);
     if (verdict === 'ignored') return;
     const isFailure = verdict === 'failure';
@@ -193,9 +195,9 @@ export abstract class StateMachine extends BindablePolicy {
       this.#rampFromMs = undefined;
       this.#refresh();
     }
-    for (const trial of this.#trials) {
+    for (const trial of this.#trials ?? []) {
       if (nowMs - trial.startMs < this.settings.trialTimeoutMs) break;
-      this.#trials.delete(trial);
+      this.#trials?.delete(trial);
       trial.generation = -1;
       this.#countTrial(true);
     }
@@ -220,7 +222,7 @@ export abstract class StateMachine extends BindablePolicy {
     const from = this.#state;
     this.#state = to;
     this.generation++;
-    this.#trials.clear();
+    this.#trials?.clear();
     this.#successes = this.#failures = 0;
     for (const rule of this.#rules) {
       rule.inFlight?.clear();
@@ -249,8 +251,8 @@ export abstract class StateMachine extends BindablePolicy {
   onEvent(listener: (event: CircuitBreakerEvent) => void): () => void {
     if (typeof listener !== 'function') refuse('onEvent', 'a function', listener);
     const own = listener.bind(undefined);
-    this.#listeners.add(own);
-    return () => void this.#listeners.delete(own);
+    this.#listeners = [...this.#listeners, own];
+    return () => void (this.#listeners = this.#listeners.filter((other) => other !== own));
   }
 
   trip(ms?: number): void {

@@ -126,11 +126,15 @@ export abstract class ComposablePolicy<Adds = never> extends BindablePolicy<Adds
 
 /** A policy that is nothing but what it does to the step inside it. */
 export class StepPolicy<Adds = never> extends ComposablePolicy<Adds> {
-  readonly bind: (inner: Step) => Step;
+  readonly #bind: (inner: Step) => Step;
 
   constructor(bind: (inner: Step) => Step) {
     super();
-    this.bind = bind;
+    this.#bind = bind;
+  }
+
+  override bind(inner: Step): Step {
+    return this.#bind(inner);
   }
 }
 

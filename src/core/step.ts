@@ -11,7 +11,7 @@ export type Step = (call: Call, scope: Scope, done: Done) => void;
 /** The base of this library's policies: they can be bound into each other without promises between them. */
 export abstract class BindablePolicy<Adds = never> implements Policy<Adds> {
   /** Binds the policy to what is inside it, once per place in a pipeline. */
-  abstract readonly bind: (inner: Step) => Step;
+  abstract bind(inner: Step): Step;
 
   abstract run<T>(op: Operation<T>, options?: RunOptions): Promise<T | Adds>;
 
@@ -23,17 +23,20 @@ export abstract class BindablePolicy<Adds = never> implements Policy<Adds> {
   }
 }
 
-/** The context of a call that nothing but its caller can abort. */
+/**
+ * The context of a call that nothing but its caller can abort. Without fields of its own: most
+ * operations never look at it, and it is made for each of them.
+ */
 export class BareContext implements CallContext {
-  readonly attempt: number = 1;
-  #signal: AbortSignal | undefined;
+  /** The caller's signal, or one made on first read. */
+  declare own?: AbortSignal;
 
-  constructor(signal: AbortSignal | undefined) {
-    this.#signal = signal;
+  get attempt(): number {
+    return 1;
   }
 
   get signal(): AbortSignal {
-    return (this.#signal ??= new AbortController().signal);
+    return (this.own ??= new AbortController().signal);
   }
 }
 

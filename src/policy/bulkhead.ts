@@ -136,7 +136,9 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
     return { inFlight: this.#inFlight, queued: this.#queue.length, rejected: this.#rejected };
   }
 
-  readonly bind = (inner: Step): Step => this.#bind(inner, this.#maxQueue, this.#queueTimeoutMs);
+  override bind(inner: Step): Step {
+    return this.#bind(inner, this.#maxQueue, this.#queueTimeoutMs);
+  }
 
   #bind(inner: Step, maxQueue: number, timeoutMs: number): Step {
     return (call, scope, done) => {

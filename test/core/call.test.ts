@@ -207,9 +207,9 @@ describe('the context', () => {
   });
 
   it('that is bare has them too', () => {
-    const bare = new BareContext(undefined);
+    const bare = new BareContext();
     expect([bare.attempt, bare.signal.aborted, bare.signal === bare.signal]).toEqual([1, false, true]);
-    expect(new BareContext(undefined).signal).not.toBe(bare.signal);
+    expect(new BareContext().signal).not.toBe(bare.signal);
   });
 });
 
