@@ -55,7 +55,10 @@ async function finish(run: Run): Promise<void> {
 }
 
 /** The step after which the call of an undisturbed run was settled. */
-async function stepsOf(scenario: Scenario, kind: OperationKind): Promise<{ readonly steps: number; readonly settlement: Settlement }> {
+async function stepsOf(
+  scenario: Scenario,
+  kind: OperationKind,
+): Promise<{ readonly steps: number; readonly settlement: Settlement }> {
   const run = begin(scenario, kind);
   let steps = 0;
   while (!run.settlement && steps < MOST_STEPS) await step(run, steps++);
@@ -78,7 +81,8 @@ describe.each(scenarios)('$name', (scenario) => {
       const startsAtAbort = run.log.starts;
       const isWorking = (run.log.running > 0 && !kind.isCooperative) || run.scene.answering() > 0;
       await microturns(TURNS);
-      if (scenario.isAtOnce || !isWorking) expect(run.settlement, `pending after an abort at step ${point}`).toBeDefined();
+      if (scenario.isAtOnce || !isWorking)
+        expect(run.settlement, `pending after an abort at step ${point}`).toBeDefined();
       if (run.settlement) expect(run.caller.listeners).toBe(0);
       await finish(run);
       const { ok, result } = run.settlement!;
@@ -90,18 +94,21 @@ describe.each(scenarios)('$name', (scenario) => {
     }
   });
 
-  it.each(operations)('keeps at most the idle timers of its timeouts after a call, with an operation that is $name', async (kind) => {
-    const run = begin(scenario, kind);
-    for (let at = 0; !run.settlement || run.log.running > 0; at++) await step(run, at);
-    await flush();
-    // A foreign policy is handed the signal and starts a call of its own inside; an operation may listen too.
-    const others = (scenario.name.startsWith('foreign') ? 1 : 0) + (kind.isCooperative ? 1 : 0);
-    expect([run.caller.listeners, run.caller.peak <= 1 + others]).toEqual([0, true]);
-    while (run.scene.taken() > 0 && run.scene.clock.fireNext()) await flush();
-    expect(run.scene.clock.pending).toBeLessThanOrEqual(run.scene.timeouts);
-    await finish(run);
-    expectClean(run);
-  });
+  it.each(operations)(
+    'keeps at most the idle timers of its timeouts after a call, with an operation that is $name',
+    async (kind) => {
+      const run = begin(scenario, kind);
+      for (let at = 0; !run.settlement || run.log.running > 0; at++) await step(run, at);
+      await flush();
+      // A foreign policy is handed the signal and starts a call of its own inside; an operation may listen too.
+      const others = (scenario.name.startsWith('foreign') ? 1 : 0) + (kind.isCooperative ? 1 : 0);
+      expect([run.caller.listeners, run.caller.peak <= 1 + others]).toEqual([0, true]);
+      while (run.scene.taken() > 0 && run.scene.clock.fireNext()) await flush();
+      expect(run.scene.clock.pending).toBeLessThanOrEqual(run.scene.timeouts);
+      await finish(run);
+      expectClean(run);
+    },
+  );
 
   it('starts nothing when the signal has aborted before the call', async () => {
     const scene = scenario.build();

@@ -44,13 +44,17 @@ describe('exponentialBackoff', () => {
 
   it('the cap is applied before the jitter, so that the longest waits differ too', () => {
     fc.assert(
-      fc.property(fc.nat(), fc.constantFrom('full' as const, 'equal' as const, 'decorrelated' as const), (seed, jitter) => {
-        const random = createSeededRandom(seed);
-        const backoff = exponentialBackoff({ baseMs: 100, maxMs: 1000, jitter, random });
-        const waits = Array.from({ length: 60 }, () => backoff(30, 1000));
-        expect(new Set(waits).size).toBe(60);
-        expect(waits.filter((ms) => ms === 1000)).toEqual([]);
-      }),
+      fc.property(
+        fc.nat(),
+        fc.constantFrom('full' as const, 'equal' as const, 'decorrelated' as const),
+        (seed, jitter) => {
+          const random = createSeededRandom(seed);
+          const backoff = exponentialBackoff({ baseMs: 100, maxMs: 1000, jitter, random });
+          const waits = Array.from({ length: 60 }, () => backoff(30, 1000));
+          expect(new Set(waits).size).toBe(60);
+          expect(waits.filter((ms) => ms === 1000)).toEqual([]);
+        },
+      ),
     );
   });
 

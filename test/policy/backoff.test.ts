@@ -47,10 +47,13 @@ describe('exponentialBackoff', () => {
     expect(waits(exponentialBackoff({ baseMs: 70, maxMs: 70, jitter: 'none' }), 3)).toEqual([70, 70, 70]);
   });
 
-  it.each<Jitter>(['none', 'full', 'equal', 'decorrelated'])('with jitter %s is never NaN, after 10 000 attempts either', (jitter) => {
-    const backoff = exponentialBackoff({ jitter, factor: 10, maxMs: Number.MAX_SAFE_INTEGER });
-    for (const wait of waits(backoff, 10_000)) expect(wait >= 0 && wait <= Number.MAX_SAFE_INTEGER).toBe(true);
-  });
+  it.each<Jitter>(['none', 'full', 'equal', 'decorrelated'])(
+    'with jitter %s is never NaN, after 10 000 attempts either',
+    (jitter) => {
+      const backoff = exponentialBackoff({ jitter, factor: 10, maxMs: Number.MAX_SAFE_INTEGER });
+      for (const wait of waits(backoff, 10_000)) expect(wait >= 0 && wait <= Number.MAX_SAFE_INTEGER).toBe(true);
+    },
+  );
 
   it('is what retry waits by default', async () => {
     const clock = createVirtualClock();

@@ -37,7 +37,12 @@ describe('results', () => {
       return [index, ms, attempt];
     });
     await clock.advance(100);
-    expect(await call).toEqual([[0, 30, 1], [1, 10, 1], [2, 20, 1], [3, 5, 1]]);
+    expect(await call).toEqual([
+      [0, 30, 1],
+      [1, 10, 1],
+      [2, 20, 1],
+      [3, 5, 1],
+    ]);
     expect(slots.stats()).toEqual({ inFlight: 0, queued: 0, rejected: 0 });
   });
 
@@ -61,7 +66,11 @@ describe('results', () => {
   });
 
   it('may be undefined', async () => {
-    expect(await createBulkhead({ maxConcurrent: 2 }).map([1, 2, 3], () => undefined)).toEqual([undefined, undefined, undefined]);
+    expect(await createBulkhead({ maxConcurrent: 2 }).map([1, 2, 3], () => undefined)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 });
 
@@ -122,7 +131,9 @@ describe('drawing', () => {
     const clock = createVirtualClock();
     const caller = countingSignal();
     const numbers = source(Infinity);
-    const call = createBulkhead({ maxConcurrent: 5, clock }).map(numbers.items, () => sleep(clock, 10), { signal: caller.signal });
+    const call = createBulkhead({ maxConcurrent: 5, clock }).map(numbers.items, () => sleep(clock, 10), {
+      signal: caller.signal,
+    });
     await clock.advance(95);
     expect(numbers.drawn).toBe(50);
     caller.abort('enough');
@@ -212,7 +223,8 @@ describe('failure', () => {
 
   it('is a TypeError when there is nothing to iterate or no function', async () => {
     const slots = createBulkhead({ maxConcurrent: 1 });
-    for (const items of [undefined, null, 5, {}]) await expect(slots.map(items as never, () => 1)).rejects.toBeInstanceOf(TypeError);
+    for (const items of [undefined, null, 5, {}])
+      await expect(slots.map(items as never, () => 1)).rejects.toBeInstanceOf(TypeError);
     await expect(slots.map([1], undefined as never)).rejects.toBeInstanceOf(TypeError);
     expect(slots.inFlight).toBe(0);
   });
@@ -221,7 +233,9 @@ describe('failure', () => {
 describe('abort', () => {
   it('before the call draws nothing', async () => {
     const numbers = source(3);
-    const call = createBulkhead({ maxConcurrent: 1 }).map(numbers.items, () => 1, { signal: AbortSignal.abort('enough') });
+    const call = createBulkhead({ maxConcurrent: 1 }).map(numbers.items, () => 1, {
+      signal: AbortSignal.abort('enough'),
+    });
     expect([await outcomeOf(call), numbers.drawn]).toEqual([{ state: 'rejected', reason: 'enough' }, 0]);
   });
 
@@ -242,7 +256,14 @@ describe('abort', () => {
     const clock = createVirtualClock();
     const caller = countingSignal();
     const slots = createBulkhead({ maxConcurrent: 3, clock });
-    const call = slots.map([1, 2, 3], (_, { signal }) => cooperativeSleep(clock, 100, signal).catch(() => { throw 'other'; }), { signal: caller.signal });
+    const call = slots.map(
+      [1, 2, 3],
+      (_, { signal }) =>
+        cooperativeSleep(clock, 100, signal).catch(() => {
+          throw 'other';
+        }),
+      { signal: caller.signal },
+    );
     const reason = new Error('enough');
     await clock.advance(50);
     caller.abort(reason);

@@ -67,7 +67,11 @@ function arrive({ slots, gates, callers, ended }: Real, id: number): void {
 
 type Step = fc.AsyncCommand<Model, Real>;
 
-function step(name: string, can: (model: Model) => boolean, act: (model: Model, real: Real) => void | Promise<void>): Step {
+function step(
+  name: string,
+  can: (model: Model) => boolean,
+  act: (model: Model, real: Real) => void | Promise<void>,
+): Step {
   return {
     check: can,
     async run(model, real) {
@@ -82,29 +86,45 @@ function step(name: string, can: (model: Model) => boolean, act: (model: Model, 
 
 const steps = [
   fc.constant(
-    step('arrive', () => true, (model, real) => {
-      arrive(real, model.next);
-      model.arrive();
-    }),
+    step(
+      'arrive',
+      () => true,
+      (model, real) => {
+        arrive(real, model.next);
+        model.arrive();
+      },
+    ),
   ),
   fc.nat(10).map((at) =>
-    step(`finish ${at}`, ({ running }) => running.length > 0, (model, { gates }) => {
-      const id = model.running[at % model.running.length]!;
-      gates[id]?.open('done');
-      model.finish(at);
-    }),
+    step(
+      `finish ${at}`,
+      ({ running }) => running.length > 0,
+      (model, { gates }) => {
+        const id = model.running[at % model.running.length]!;
+        gates[id]?.open('done');
+        model.finish(at);
+      },
+    ),
   ),
   fc.nat(10).map((at) =>
-    step(`abort ${at}`, ({ waiting }) => waiting.length > 0 && waiting[at % waiting.length]!.id % 3 !== 0, (model, { callers }) => {
-      callers[model.waiting[at % model.waiting.length]!.id]?.abort('aborted');
-      model.abort(at);
-    }),
+    step(
+      `abort ${at}`,
+      ({ waiting }) => waiting.length > 0 && waiting[at % waiting.length]!.id % 3 !== 0,
+      (model, { callers }) => {
+        callers[model.waiting[at % model.waiting.length]!.id]?.abort('aborted');
+        model.abort(at);
+      },
+    ),
   ),
   fc.nat(60).map((ms) =>
-    step(`pass ${ms} ms`, () => true, async (model, { clock }) => {
-      await clock.advance(ms);
-      model.pass(ms);
-    }),
+    step(
+      `pass ${ms} ms`,
+      () => true,
+      async (model, { clock }) => {
+        await clock.advance(ms);
+        model.pass(ms);
+      },
+    ),
   ),
 ];
 
@@ -113,7 +133,12 @@ it('a bulkhead behaves as a list of what runs and a list of what waits', async (
     fc.asyncProperty(fc.commands(steps, { size: '+1' }), async (commands) => {
       const setup = (): { model: Model; real: Real } => {
         const clock = createVirtualClock();
-        const slots = createBulkhead({ maxConcurrent: MAX_CONCURRENT, maxQueue: MAX_QUEUE, queueTimeoutMs: QUEUE_TIMEOUT_MS, clock });
+        const slots = createBulkhead({
+          maxConcurrent: MAX_CONCURRENT,
+          maxQueue: MAX_QUEUE,
+          queueTimeoutMs: QUEUE_TIMEOUT_MS,
+          clock,
+        });
         return { model: new Model(), real: { clock, slots, gates: [], callers: [], ended: new Map() } };
       };
       await fc.asyncModelRun(setup, commands);

@@ -15,7 +15,13 @@ const everything = {
 describe('isEnabled', () => {
   it('chaos does nothing until it is enabled', async () => {
     const clock = createVirtualClock();
-    const harm = chaos({ ...everything, clock, random: () => { throw 'drawn'; } });
+    const harm = chaos({
+      ...everything,
+      clock,
+      random: () => {
+        throw 'drawn';
+      },
+    });
     expect([harm.isEnabled, await harm.run(() => 'value'), clock.pendingTimers]).toEqual([false, 'value', 0]);
     const enabled = chaos({ fault: { rate: 1 }, enabled: true });
     expect(enabled.isEnabled).toBe(true);
@@ -32,7 +38,12 @@ describe('isEnabled', () => {
     await clock.advance(100);
     expect(await waiting).toMatchObject({ ok: false });
     harm.isEnabled = true;
-    await expect(chaosFault(harm.run(() => 'value'), () => clock.advance(100))).resolves.toBe(true);
+    await expect(
+      chaosFault(
+        harm.run(() => 'value'),
+        () => clock.advance(100),
+      ),
+    ).resolves.toBe(true);
   });
 });
 
@@ -45,7 +56,9 @@ async function chaosFault(call: Promise<unknown>, act: () => Promise<void>): Pro
 describe('fault', () => {
   it('fails the call in place of the operation, with an error that says whose it is', async () => {
     let calls = 0;
-    const error: unknown = await chaos({ fault: { rate: 1 }, enabled: true }).run(() => ++calls).catch((caught: unknown) => caught);
+    const error: unknown = await chaos({ fault: { rate: 1 }, enabled: true })
+      .run(() => ++calls)
+      .catch((caught: unknown) => caught);
     expect(isHoldfastError(error, 'ERR_CHAOS_FAULT')).toBe(true);
     expect([(error as Error).message, isRejection(error), calls]).toEqual(['fault injected by chaos', false, 0]);
   });
@@ -55,7 +68,9 @@ describe('fault', () => {
     const harm = chaos({ fault: { rate: 1, error: () => ++made }, enabled: true });
     await expect(harm.run(() => 'value')).rejects.toBe(1);
     await expect(harm.run(() => 'value')).rejects.toBe(2);
-    await expect(chaos({ fault: { rate: 1, error: () => undefined }, enabled: true }).run(() => 1)).rejects.toBeUndefined();
+    await expect(
+      chaos({ fault: { rate: 1, error: () => undefined }, enabled: true }).run(() => 1),
+    ).rejects.toBeUndefined();
   });
 
   it('is retried like a failure of the dependency', async () => {
@@ -90,7 +105,16 @@ describe('latency', () => {
   it('is none when that function throws, which is reported', async () => {
     const reports = collectReports();
     const clock = createVirtualClock();
-    const call = chaos({ latency: { rate: 1, ms: () => { throw 'broken'; } }, enabled: true, clock }).run(() => clock.now());
+    const call = chaos({
+      latency: {
+        rate: 1,
+        ms: () => {
+          throw 'broken';
+        },
+      },
+      enabled: true,
+      clock,
+    }).run(() => clock.now());
     await clock.advance(0);
     expect([await call, reports]).toEqual([0, ['broken']]);
   });
@@ -99,7 +123,9 @@ describe('latency', () => {
     const clock = createVirtualClock();
     const caller = new AbortController();
     let calls = 0;
-    const call = chaos({ latency: { rate: 1, ms: 100 }, enabled: true, clock }).run(() => ++calls, { signal: caller.signal });
+    const call = chaos({ latency: { rate: 1, ms: 100 }, enabled: true, clock }).run(() => ++calls, {
+      signal: caller.signal,
+    });
     await clock.advance(50);
     caller.abort('enough');
     expect(await outcomeOf(call)).toEqual({ state: 'rejected', reason: 'enough' });
@@ -119,10 +145,15 @@ describe('latency', () => {
 describe('result', () => {
   it('answers in place of the operation, with a value or a promise', async () => {
     let calls = 0;
-    const answering = (value: () => unknown): Promise<unknown> => chaos({ result: { rate: 1, value }, enabled: true }).run(() => ++calls);
+    const answering = (value: () => unknown): Promise<unknown> =>
+      chaos({ result: { rate: 1, value }, enabled: true }).run(() => ++calls);
     expect(await answering(() => 'sync')).toBe('sync');
     expect(await answering(async () => 'async')).toBe('async');
-    await expect(answering(() => { throw 'thrown'; })).rejects.toBe('thrown');
+    await expect(
+      answering(() => {
+        throw 'thrown';
+      }),
+    ).rejects.toBe('thrown');
     expect(calls).toBe(0);
   });
 });
@@ -159,9 +190,15 @@ describe('chance', () => {
       [[0.3, 0.2, 0.1], []],
       [[0.299, 0.2, 0.1], ['latency']],
       [[0.3, 0.199], ['fault']],
-      [[0.299, 0.199], ['latency', 'fault']],
+      [
+        [0.299, 0.199],
+        ['latency', 'fault'],
+      ],
       [[0.3, 0.2, 0.099], ['result']],
-      [[0, 0.9, 0], ['latency', 'result']],
+      [
+        [0, 0.9, 0],
+        ['latency', 'result'],
+      ],
     ];
     for (const [next, expected] of table) {
       draws.push(...next);
@@ -196,7 +233,14 @@ describe('chance', () => {
   it('that throws injects nothing and is reported', async () => {
     const reports = collectReports();
     const clock = createVirtualClock();
-    const harm = chaos({ ...everything, enabled: true, clock, random: () => { throw 'no chance'; } });
+    const harm = chaos({
+      ...everything,
+      enabled: true,
+      clock,
+      random: () => {
+        throw 'no chance';
+      },
+    });
     expect(await harm.run(() => 'value')).toBe('value');
     expect(reports).toEqual(['no chance', 'no chance', 'no chance']);
   });
@@ -205,7 +249,13 @@ describe('chance', () => {
 describe('onEvent', () => {
   it('that throws changes nothing', async () => {
     const reports = collectReports();
-    const harm = chaos({ result: { rate: 1, value: () => 'result' }, enabled: true, onEvent: ({ type }) => { throw type; } });
+    const harm = chaos({
+      result: { rate: 1, value: () => 'result' },
+      enabled: true,
+      onEvent: ({ type }) => {
+        throw type;
+      },
+    });
     expect([await harm.run(() => sleep(createVirtualClock(), 1)), reports]).toEqual(['result', ['result']]);
   });
 });

@@ -147,8 +147,13 @@ describe('abort', () => {
   it('by a timeout outside keeps an inner fallback from being asked', async () => {
     const clock = createVirtualClock();
     const asked: unknown[] = [];
-    const policy = pipeline(timeout({ ms: 10, clock }), fallback((error) => asked.push(error)));
-    const failed = expect(policy.run(() => sleep(clock, 50).then(() => Promise.reject(failure)))).rejects.toBeInstanceOf(TimeoutError);
+    const policy = pipeline(
+      timeout({ ms: 10, clock }),
+      fallback((error) => asked.push(error)),
+    );
+    const failed = expect(
+      policy.run(() => sleep(clock, 50).then(() => Promise.reject(failure))),
+    ).rejects.toBeInstanceOf(TimeoutError);
     await clock.advance(50);
     await failed;
     expect(asked).toEqual([]);
@@ -156,7 +161,10 @@ describe('abort', () => {
 
   it('by a timeout inside is a failure like any other', async () => {
     const clock = createVirtualClock();
-    const policy = pipeline(fallback((error) => error), timeout({ ms: 10, strategy: 'aggressive', clock }));
+    const policy = pipeline(
+      fallback((error) => error),
+      timeout({ ms: 10, strategy: 'aggressive', clock }),
+    );
     const call = policy.run(() => sleep(clock, 50));
     await clock.advance(10);
     expect(await call).toBeInstanceOf(TimeoutError);

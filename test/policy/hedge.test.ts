@@ -41,7 +41,12 @@ function rehearse(options: Omit<HedgeOptions, 'clock' | 'onEvent'>, plan: Plan, 
 
 describe('hedges', () => {
   it('start one per delay beside the attempts that run', async () => {
-    const { clock, startsMs, events, call } = rehearse({ delayMs: 10, maxHedges: 3 }, [{ ms: 45 }, { ms: 100 }, { ms: 100 }, { ms: 100 }]);
+    const { clock, startsMs, events, call } = rehearse({ delayMs: 10, maxHedges: 3 }, [
+      { ms: 45 },
+      { ms: 100 },
+      { ms: 100 },
+      { ms: 100 },
+    ]);
     await clock.advance(200);
     expect(await call).toBe('answer 1');
     expect(startsMs).toEqual([0, 10, 20, 30]);
@@ -67,7 +72,10 @@ describe('hedges', () => {
     const delayMs = (n: number): number => asked.push(n) && n * 10;
     const { clock, startsMs } = rehearse({ delayMs, maxHedges: 3 }, []);
     await clock.advance(500);
-    expect([startsMs, asked]).toEqual([[0, 10, 30, 60], [1, 2, 3]]);
+    expect([startsMs, asked]).toEqual([
+      [0, 10, 30, 60],
+      [1, 2, 3],
+    ]);
   });
 
   it('start at once, yet after the attempt before, when the delay is 0 or less', async () => {
@@ -89,7 +97,12 @@ describe('hedges', () => {
   });
 
   it('start at once when an attempt has failed, and the delay starts afresh', async () => {
-    const { clock, startsMs, call } = rehearse({ delayMs: 10, maxHedges: 3 }, [{ ms: 3, error: 'a' }, { ms: 4, error: 'b' }, { ms: 100 }, { ms: 2 }]);
+    const { clock, startsMs, call } = rehearse({ delayMs: 10, maxHedges: 3 }, [
+      { ms: 3, error: 'a' },
+      { ms: 4, error: 'b' },
+      { ms: 100 },
+      { ms: 2 },
+    ]);
     await clock.advance(50);
     expect(await call).toBe('answer 4');
     expect(startsMs).toEqual([0, 3, 7, 17]);
@@ -117,7 +130,10 @@ describe('the first success', () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, false, true]);
     const [first, , third] = signals;
     expect(isHoldfastError(first?.reason, 'ERR_HEDGE_SUPERSEDED')).toBe(true);
-    expect([first?.reason.name, first?.reason.message]).toEqual(['HoldfastError', 'another attempt of the call has ended it']);
+    expect([first?.reason.name, first?.reason.message]).toEqual([
+      'HoldfastError',
+      'another attempt of the call has ended it',
+    ]);
     expect(third?.reason).toBe(first?.reason);
   });
 
@@ -141,7 +157,11 @@ describe('the first success', () => {
 
 describe('failures', () => {
   it('of all attempts reject the call with the last one', async () => {
-    const { clock, call, startsMs } = rehearse({ delayMs: 10, maxHedges: 2 }, [{ ms: 50, error: 'a' }, { ms: 5, error: 'b' }, { ms: 5, error: 'c' }]);
+    const { clock, call, startsMs } = rehearse({ delayMs: 10, maxHedges: 2 }, [
+      { ms: 50, error: 'a' },
+      { ms: 5, error: 'b' },
+      { ms: 5, error: 'c' },
+    ]);
     await clock.advance(49);
     expect([(await outcomeOf(call)).state, startsMs]).toEqual(['pending', [0, 10, 15]]);
     await clock.advance(1);
@@ -151,7 +171,10 @@ describe('failures', () => {
 
   it('a fatal error ends a hedged call at once', async () => {
     const isFatal = (error: unknown): boolean => error === 'fatal';
-    const { clock, call, signals } = rehearse({ delayMs: 10, maxHedges: 3, isFatal }, [{ ms: 100 }, { ms: 5, error: 'fatal' }]);
+    const { clock, call, signals } = rehearse({ delayMs: 10, maxHedges: 3, isFatal }, [
+      { ms: 100 },
+      { ms: 5, error: 'fatal' },
+    ]);
     await clock.advance(15);
     expect(await outcomeOf(call)).toEqual({ state: 'rejected', reason: 'fatal' });
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
@@ -183,7 +206,13 @@ describe('callbacks that throw', () => {
   it('start the hedge all the same when onEvent throws', async () => {
     const reports = collectReports();
     const clock = createVirtualClock();
-    const policy = hedge({ delayMs: 10, clock, onEvent: ({ type }) => { throw type; } });
+    const policy = hedge({
+      delayMs: 10,
+      clock,
+      onEvent: ({ type }) => {
+        throw type;
+      },
+    });
     const call = policy.run<unknown>(({ attempt }) => (attempt === 1 ? sleep(clock, 100) : 'hedge'));
     await clock.advance(10);
     expect([await call, reports]).toEqual(['hedge', ['hedge']]);
@@ -193,7 +222,10 @@ describe('callbacks that throw', () => {
 describe('a budget in hedge', () => {
   it('an empty budget stops new hedges and leaves the running ones alone', async () => {
     const budget = createRetryBudget({ ratio: 0, minRetriesPerSecond: 0.1, clock: createVirtualClock() });
-    const { clock, call, startsMs, signals, events } = rehearse({ delayMs: 10, maxHedges: 5, budget }, [{ ms: 100 }, { ms: 80 }]);
+    const { clock, call, startsMs, signals, events } = rehearse({ delayMs: 10, maxHedges: 5, budget }, [
+      { ms: 100 },
+      { ms: 80 },
+    ]);
     await clock.advance(60);
     expect([startsMs, events.length]).toEqual([[0, 10], 1]);
     expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
@@ -216,7 +248,11 @@ describe('a budget in hedge', () => {
       tryWithdraw: () => told.push('withdraw') > 0,
       balance: 1,
     };
-    const { clock, call } = rehearse({ delayMs: 10, maxHedges: 2, budget }, [{ ms: 5, error: 'a' }, { ms: 50 }, { ms: 5 }]);
+    const { clock, call } = rehearse({ delayMs: 10, maxHedges: 2, budget }, [
+      { ms: 5, error: 'a' },
+      { ms: 50 },
+      { ms: 5 },
+    ]);
     await clock.advance(20);
     await call;
     expect(told).toEqual(['deposit', 'record false', 'withdraw', 'withdraw', 'record true']);

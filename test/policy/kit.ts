@@ -1,6 +1,8 @@
 import { onTestFinished } from 'vitest';
 import type { Clock } from '../../src/index.ts';
 import type { Operation, Policy } from '../../src/policy/index.ts';
+import { gate } from '../support/gate.ts';
+import type { Gate } from '../support/gate.ts';
 
 /** Collects until the end of the test what the library reports instead of throwing. */
 export function collectReports(): unknown[] {
@@ -93,4 +95,23 @@ export function createStepClock(): StepClock {
 /** Lets `turns` rounds of promise callbacks run. */
 export async function microturns(turns: number): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await undefined;
+}
+
+/** Operations that say when they start and end when they are told to. */
+export function workload(): {
+  readonly started: number[];
+  readonly gates: Gate<void>[];
+  op(id: number): () => Promise<number>;
+} {
+  const started: number[] = [];
+  const gates: Gate<void>[] = [];
+  return {
+    started,
+    gates,
+    op: (id) => async () => {
+      started.push(id);
+      await (gates[id] ??= gate()).promise;
+      return id;
+    },
+  };
 }

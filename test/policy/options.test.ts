@@ -24,7 +24,11 @@ interface NumberOption {
 }
 
 const MOST = Number.MAX_SAFE_INTEGER;
-const rate = { rule: { min: 0, max: 1, isInteger: false }, good: [Number.MIN_VALUE, 0.5, 1], says: 'a share above 0 and at most 1' };
+const rate = {
+  rule: { min: 0, max: 1, isInteger: false },
+  good: [Number.MIN_VALUE, 0.5, 1],
+  says: 'a share above 0 and at most 1',
+};
 
 const numbers: Readonly<Record<string, NumberOption>> = {
   'retry maxAttempts': {
@@ -155,7 +159,11 @@ const numbers: Readonly<Record<string, NumberOption>> = {
   },
   'chaos latency.rate': { make: (value) => chaos({ latency: { rate: value, ms: 1 } }), name: 'latency.rate', ...rate },
   'chaos fault.rate': { make: (value) => chaos({ fault: { rate: value } }), name: 'fault.rate', ...rate },
-  'chaos result.rate': { make: (value) => chaos({ result: { rate: value, value: () => 1 } }), name: 'result.rate', ...rate },
+  'chaos result.rate': {
+    make: (value) => chaos({ result: { rate: value, value: () => 1 } }),
+    name: 'result.rate',
+    ...rate,
+  },
 };
 
 /** What a message says it got; objects in whatever words. */
@@ -220,13 +228,26 @@ describe.each([
 });
 
 describe.each([
-  ['timeout strategy', 'strategy must be one of cooperative, aggressive, got ', (strategy: never) => timeout({ ms: 1, strategy })],
-  ['backoff jitter', 'jitter must be one of none, full, equal, decorrelated, got ', (jitter: never) => exponentialBackoff({ jitter })],
+  [
+    'timeout strategy',
+    'strategy must be one of cooperative, aggressive, got ',
+    (strategy: never) => timeout({ ms: 1, strategy }),
+  ],
+  [
+    'backoff jitter',
+    'jitter must be one of none, full, equal, decorrelated, got ',
+    (jitter: never) => exponentialBackoff({ jitter }),
+  ],
   ['chaos enabled', 'enabled must be true or false, got ', (enabled: never) => chaos({ enabled })],
   ['retry budget', 'budget must be a retry budget, got ', (budget: never) => retry({ budget })],
   ['hedge budget', 'budget must be a retry budget, got ', (budget: never) => hedge({ delayMs: 1, budget })],
 ] as const)('%s', (_, message, make) => {
-  it.each([['a number', 1], ['text', 'Full'], ['null', null], ['an object', {}]])('refuses %s', (_text, value) => {
+  it.each([
+    ['a number', 1],
+    ['text', 'Full'],
+    ['null', null],
+    ['an object', {}],
+  ])('refuses %s', (_text, value) => {
     expect(() => make(value as never)).toThrow(message);
   });
 

@@ -47,22 +47,28 @@ describe('run', () => {
     expect(hasRun).toBe(true);
   });
 
-  it.each([...idle, ['everything', everything] as const])('answers with a Promise, whatever %s is given', async (_, make) => {
-    const policy = make();
-    const thenable = { then: (resolve: (value: string) => void) => resolve('from a thenable') };
-    const runs = [policy.run(() => 1), policy.run(async () => 2), policy.run(() => thenable as PromiseLike<string>)];
-    for (const run of runs) expect(run).toBeInstanceOf(Promise);
-    expect(await Promise.all(runs.slice(0, 1))).toEqual([1]);
-    await Promise.allSettled(runs);
-  });
+  it.each([...idle, ['everything', everything] as const])(
+    'answers with a Promise, whatever %s is given',
+    async (_, make) => {
+      const policy = make();
+      const thenable = { then: (resolve: (value: string) => void) => resolve('from a thenable') };
+      const runs = [policy.run(() => 1), policy.run(async () => 2), policy.run(() => thenable as PromiseLike<string>)];
+      for (const run of runs) expect(run).toBeInstanceOf(Promise);
+      expect(await Promise.all(runs.slice(0, 1))).toEqual([1]);
+      await Promise.allSettled(runs);
+    },
+  );
 
-  it.each([...idle, ['everything', everything] as const])('%s rejects what is no function with a TypeError', async (_, make) => {
-    for (const op of [undefined, null, 'op', {}, 1]) {
-      await expect(make().run(op as never)).rejects.toThrow(
-        new TypeError(`op must be a function, got ${op === null ? 'object' : typeof op}`),
-      );
-    }
-  });
+  it.each([...idle, ['everything', everything] as const])(
+    '%s rejects what is no function with a TypeError',
+    async (_, make) => {
+      for (const op of [undefined, null, 'op', {}, 1]) {
+        await expect(make().run(op as never)).rejects.toThrow(
+          new TypeError(`op must be a function, got ${op === null ? 'object' : typeof op}`),
+        );
+      }
+    },
+  );
 });
 
 describe('runOutcome', () => {
@@ -83,9 +89,12 @@ describe('runOutcome', () => {
 
   it('gives an abort as an error too, before and during the call', async () => {
     const caller = new AbortController();
-    const running = everything().runOutcome(() => new Promise((resolve) => void caller.signal.addEventListener('abort', resolve)), {
-      signal: caller.signal,
-    });
+    const running = everything().runOutcome(
+      () => new Promise((resolve) => void caller.signal.addEventListener('abort', resolve)),
+      {
+        signal: caller.signal,
+      },
+    );
     const reason = { why: 'enough' };
     caller.abort(reason);
     const outcomes = [await running, await everything().runOutcome(() => 1, { signal: caller.signal })];

@@ -147,7 +147,12 @@ describe('a foreign policy in a pipeline', () => {
         throw 'broken';
       },
     };
-    expect(await pipeline(fallback((error) => `caught ${String(error)}`), broken).run(() => 1)).toBe('caught broken');
+    expect(
+      await pipeline(
+        fallback((error) => `caught ${String(error)}`),
+        broken,
+      ).run(() => 1),
+    ).toBe('caught broken');
     await expect(pipeline(retry({ maxAttempts: 1 }), broken).run(() => 1)).rejects.toBe('broken');
   });
 

@@ -5,7 +5,14 @@ const script = new URL('./fixtures/http-dates.ts', import.meta.url);
 
 describe.skipIf(!canRunTypeScript)('parseRetryAfter', () => {
   it('Retry-After is read in seconds and in all three date forms as GMT, in any time zone', async () => {
-    const zones = ['UTC', 'America/New_York', 'Asia/Kolkata', 'Pacific/Kiritimati', 'Pacific/Pago_Pago', 'Australia/Lord_Howe'];
+    const zones = [
+      'UTC',
+      'America/New_York',
+      'Asia/Kolkata',
+      'Pacific/Kiritimati',
+      'Pacific/Pago_Pago',
+      'Australia/Lord_Howe',
+    ];
     const offsets = new Set<string>();
     for (const TZ of zones) {
       await using child = await spawnScript(script, { env: { TZ } });

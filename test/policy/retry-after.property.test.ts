@@ -47,7 +47,11 @@ describe('parseRetryAfter', () => {
 
   it('answers undefined to rubbish, and never throws', () => {
     const nearly = fc
-      .tuple(fc.constantFrom(...forms(new Date(784_111_777_000)), '120'), fc.nat({ max: 30 }), fc.constantFrom('x', '-', ':', '.', '/'))
+      .tuple(
+        fc.constantFrom(...forms(new Date(784_111_777_000)), '120'),
+        fc.nat({ max: 30 }),
+        fc.constantFrom('x', '-', ':', '.', '/'),
+      )
       .map(([text, at, rubbish]) => text.slice(0, at) + rubbish + text.slice(at));
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.string({ unit: 'binary' }), nearly), (text) => {

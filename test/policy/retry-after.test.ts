@@ -113,7 +113,12 @@ describe('retry with a hint of the server', () => {
 
   it('a server that asks for more than maxRetryAfterMs ends the call at once', async () => {
     const clock = createVirtualClock();
-    for (const [limit, askedMs] of [[undefined, 60_001], [500, 501], [0, 0.1], [500, Infinity]] as const) {
+    for (const [limit, askedMs] of [
+      [undefined, 60_001],
+      [500, 501],
+      [0, 0.1],
+      [500, Infinity],
+    ] as const) {
       const events: RetryEvent[] = [];
       const error = busy(askedMs);
       const operation = failingWith([error], 'value');
@@ -153,7 +158,11 @@ describe('retry with a hint of the server', () => {
     }
   });
 
-  it.each([['null', null], ['undefined', undefined], ['text', 'text']])('follows the backoff when %s was thrown', async (_, thrown) => {
+  it.each([
+    ['null', null],
+    ['undefined', undefined],
+    ['text', 'text'],
+  ])('follows the backoff when %s was thrown', async (_, thrown) => {
     const clock = createVirtualClock();
     const call = retry({ backoff: () => 77, clock }).run(failingWith([thrown], 'value'));
     expect(clock.nextTimerMs).toBe(77);

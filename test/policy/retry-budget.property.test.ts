@@ -11,14 +11,18 @@ const step: fc.Arbitrary<Step> = fc.record({
 });
 
 it('a retry budget grants at most its ratio of the calls plus its reserve in any window', () => {
-  const options = fc.record({ ratio: fc.constantFrom(0, 0.1, 0.2, 0.5, 1, 2.5), minRetriesPerSecond: fc.constantFrom(0, 1, 3, 10) });
+  const options = fc.record({
+    ratio: fc.constantFrom(0, 0.1, 0.2, 0.5, 1, 2.5),
+    minRetriesPerSecond: fc.constantFrom(0, 1, 3, 10),
+  });
   fc.assert(
     fc.property(options, fc.array(step, { maxLength: 300, size: 'max' }), ({ ratio, minRetriesPerSecond }, steps) => {
       const clock = createVirtualClock();
       const budget = createRetryBudget({ ttlMs: 1000, ratio, minRetriesPerSecond, clock });
       const deposits: number[] = [];
       const granted: number[] = [];
-      const since = (times: readonly number[], ms: number): number => times.filter((at) => at > clock.now() - ms).length;
+      const since = (times: readonly number[], ms: number): number =>
+        times.filter((at) => at > clock.now() - ms).length;
       for (const { kind, afterMs } of steps) {
         clock.stall(afterMs);
         if (kind === 'deposit') {
@@ -58,15 +62,20 @@ it('the balance of a retry budget is what it grants', () => {
 
 it('a token throttle allows a retry exactly while more than half of its tokens are there', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 50 }), fc.constantFrom(0.125, 0.5, 1, 4), fc.array(fc.boolean(), { maxLength: 300 }), (maxTokens, tokenRatio, results) => {
-      const throttle = createTokenThrottle({ maxTokens, tokenRatio });
-      let tokens = maxTokens;
-      for (const ok of results) {
-        throttle.record(ok);
-        tokens = ok ? Math.min(maxTokens, tokens + tokenRatio) : Math.max(0, tokens - 1);
-        expect(throttle.tryWithdraw()).toBe(tokens > maxTokens / 2);
-        expect(throttle.balance > 0).toBe(tokens > maxTokens / 2);
-      }
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 50 }),
+      fc.constantFrom(0.125, 0.5, 1, 4),
+      fc.array(fc.boolean(), { maxLength: 300 }),
+      (maxTokens, tokenRatio, results) => {
+        const throttle = createTokenThrottle({ maxTokens, tokenRatio });
+        let tokens = maxTokens;
+        for (const ok of results) {
+          throttle.record(ok);
+          tokens = ok ? Math.min(maxTokens, tokens + tokenRatio) : Math.max(0, tokens - 1);
+          expect(throttle.tryWithdraw()).toBe(tokens > maxTokens / 2);
+          expect(throttle.balance > 0).toBe(tokens > maxTokens / 2);
+        }
+      },
+    ),
   );
 });

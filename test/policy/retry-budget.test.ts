@@ -37,7 +37,13 @@ describe('createRetryBudget', () => {
   });
 
   it('rounds a product down, but not for a hair that arithmetic with fractions loses', () => {
-    for (const [ratio, calls, granted] of [[0.1, 30, 3], [0.7, 10, 7], [0.29, 100, 29], [0.3, 3, 0], [1.5, 3, 4]] as const) {
+    for (const [ratio, calls, granted] of [
+      [0.1, 30, 3],
+      [0.7, 10, 7],
+      [0.29, 100, 29],
+      [0.3, 3, 0],
+      [1.5, 3, 4],
+    ] as const) {
       const budget = createRetryBudget({ ratio, minRetriesPerSecond: 0, clock: createVirtualClock() });
       depositMany(budget, calls);
       expect([budget.balance, drain(budget)]).toEqual([granted, granted]);

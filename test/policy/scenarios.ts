@@ -102,8 +102,14 @@ export const scenarios: readonly Scenario[] = [
   scenario('retry in its backoff', (clock) => ({ policy: retry({ ...BACKOFF, clock }) })),
   scenario('bulkhead with a queue', busyBulkhead),
   scenario('hedge', (clock) => ({ policy: hedge({ delayMs: 5, maxHedges: 2, clock }) }), true),
-  scenario('chaos with latency', (clock) => ({ policy: chaos({ latency: { rate: 1, ms: 20 }, enabled: true, clock }) })),
-  scenario('aggressive timeout', (clock) => ({ policy: timeout({ ms: 25, strategy: 'aggressive', clock }), timeouts: 1 }), true),
+  scenario('chaos with latency', (clock) => ({
+    policy: chaos({ latency: { rate: 1, ms: 20 }, enabled: true, clock }),
+  })),
+  scenario(
+    'aggressive timeout',
+    (clock) => ({ policy: timeout({ ms: 25, strategy: 'aggressive', clock }), timeouts: 1 }),
+    true,
+  ),
   scenario('cooperative timeout', (clock) => ({ policy: timeout({ ms: 25, clock }), timeouts: 1 })),
   scenario('fallback that takes its time', slowFallback),
   scenario('half-open circuit breaker', breakerOnTrial),
@@ -146,7 +152,11 @@ export const operations: readonly OperationKind[] = [
     },
   },
   { name: 'async', isCooperative: false, work: (clock) => sleep(clock, 10).then(() => 'value') },
-  { name: 'async throwing', isCooperative: false, work: (clock) => sleep(clock, 10).then(() => Promise.reject('failure')) },
+  {
+    name: 'async throwing',
+    isCooperative: false,
+    work: (clock) => sleep(clock, 10).then(() => Promise.reject('failure')),
+  },
   { name: 'signal-ignoring and slow', isCooperative: false, work: (clock) => sleep(clock, 100).then(() => 'value') },
   { name: 'signal-obeying', isCooperative: true, work: (clock, { signal }) => cooperativeSleep(clock, 100, signal) },
   {

@@ -65,7 +65,11 @@ describe('ctx.signal', () => {
   it('is the signal of the caller where no policy can abort on its own', async () => {
     const caller = new AbortController();
     const made = countControllers();
-    const policy = pipeline(retry(), createBulkhead({ maxConcurrent: 1 }), fallback(() => 1));
+    const policy = pipeline(
+      retry(),
+      createBulkhead({ maxConcurrent: 1 }),
+      fallback(() => 1),
+    );
     expect(await policy.run(({ signal }) => signal === caller.signal, { signal: caller.signal })).toBe(true);
     expect(made()).toBe(0);
   });
@@ -196,7 +200,12 @@ describe('the signal of the caller', () => {
 
   it('gets no listener for a call that needs none', async () => {
     const caller = countingSignal();
-    const policy = pipeline(fallback(() => 'instead'), retry({ backoff: () => 0 }), createBulkhead({ maxConcurrent: 1 }), timeout({ ms: 10, clock }));
+    const policy = pipeline(
+      fallback(() => 'instead'),
+      retry({ backoff: () => 0 }),
+      createBulkhead({ maxConcurrent: 1 }),
+      timeout({ ms: 10, clock }),
+    );
     await policy.run(async () => 'value', { signal: caller.signal });
     await policy.run(failingWith([1], 'value'), { signal: caller.signal });
     expect(caller.added).toBe(0);

@@ -54,7 +54,8 @@ describe('the timer', () => {
     const policy = timeout({ ms: 100, strategy: 'aggressive', clock });
     for (const ending of [[0], [4], [2], [0, 1], [3, 4], [4, 3], [1, 3], [0, 4], [0, 1, 2, 3, 4], [4, 2, 0]]) {
       const ends: (() => void)[] = [];
-      const start = (): Promise<{ ok: boolean }> => policy.runOutcome(() => new Promise<void>((resolve) => ends.push(resolve)));
+      const start = (): Promise<{ ok: boolean }> =>
+        policy.runOutcome(() => new Promise<void>((resolve) => ends.push(resolve)));
       const calls: Promise<{ ok: boolean }>[] = [];
       for (let call = 0; call < 5; call++) {
         calls.push(start());
@@ -102,7 +103,11 @@ function bound(clock: Clock): Clock {
 
 describe('a late timer', () => {
   /** A call with a limit of 100 ms on a loop that was blocked until `lateMs` after it. */
-  async function blocked(lateMs: number, lagGrace: boolean | undefined, answersAfterMs: number): Promise<readonly [boolean, number, number]> {
+  async function blocked(
+    lateMs: number,
+    lagGrace: boolean | undefined,
+    answersAfterMs: number,
+  ): Promise<readonly [boolean, number, number]> {
     const clock = createVirtualClock();
     const events: TimeoutEvent[] = [];
     const policy = timeout({

@@ -8,16 +8,19 @@ import { collectReports, cooperativeSleep, sleep } from './kit.ts';
 const strategies = ['cooperative', 'aggressive'] as const;
 
 describe('the limit', () => {
-  it.each([1, 1.5, 100, 2 ** 31 + 1000, 2 ** 40])('of %d ms lets an answer through that comes before it', async (ms) => {
-    const clock = createVirtualClock();
-    const policy = timeout({ ms, clock });
-    const call = policy.run(async () => {
-      await sleep(clock, ms - 0.001);
-      return 'in time';
-    });
-    await clock.advance(ms);
-    expect(await call).toBe('in time');
-  });
+  it.each([1, 1.5, 100, 2 ** 31 + 1000, 2 ** 40])(
+    'of %d ms lets an answer through that comes before it',
+    async (ms) => {
+      const clock = createVirtualClock();
+      const policy = timeout({ ms, clock });
+      const call = policy.run(async () => {
+        await sleep(clock, ms - 0.001);
+        return 'in time';
+      });
+      await clock.advance(ms);
+      expect(await call).toBe('in time');
+    },
+  );
 
   it.each([1, 1.5, 100, 2 ** 31 + 1000, 2 ** 40])('of %d ms passes at that time and not before', async (ms) => {
     const clock = createVirtualClock();
@@ -156,7 +159,14 @@ describe('a call that has timed out', () => {
   it('times out all the same when the listener throws', async () => {
     const reports = collectReports();
     const clock = createVirtualClock();
-    const policy = timeout({ ms: 10, strategy: 'aggressive', clock, onEvent: ({ type }) => { throw type; } });
+    const policy = timeout({
+      ms: 10,
+      strategy: 'aggressive',
+      clock,
+      onEvent: ({ type }) => {
+        throw type;
+      },
+    });
     const calls = [1, 2].map(() => policy.runOutcome(() => sleep(clock, 50)));
     await clock.advance(10);
     expect((await Promise.all(calls)).map(({ ok }) => ok)).toEqual([false, false]);
@@ -193,7 +203,10 @@ describe('signals', () => {
   });
 
   it('nested timeouts end by the shorter one, whose error comes through', async () => {
-    for (const [outerMs, innerMs, ms] of [[100, 30, 30], [30, 100, 30]] as const) {
+    for (const [outerMs, innerMs, ms] of [
+      [100, 30, 30],
+      [30, 100, 30],
+    ] as const) {
       const clock = createVirtualClock();
       let reason: unknown;
       const policy = pipeline(timeout({ ms: outerMs, clock }), timeout({ ms: innerMs, clock }));

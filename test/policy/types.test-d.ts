@@ -30,8 +30,17 @@ export const results = {
   fallback: fallback(() => 'instead' as const).run(number),
   asyncFallback: fallback(async () => null).run(number),
   none: pipeline().run(number),
-  without: pipeline(retry(), timeout({ ms: 1 }), createBulkhead({ maxConcurrent: 1 }), hedge({ delayMs: 1 }), chaos({})).run(number),
-  one: pipeline(fallback(() => null), retry()).run(number),
+  without: pipeline(
+    retry(),
+    timeout({ ms: 1 }),
+    createBulkhead({ maxConcurrent: 1 }),
+    hedge({ delayMs: 1 }),
+    chaos({}),
+  ).run(number),
+  one: pipeline(
+    fallback(() => null),
+    retry(),
+  ).run(number),
   several: pipeline(
     fallback(() => null),
     chaos({ result: { rate: 0.1, value: () => 'chaos' as const } }),
@@ -39,12 +48,10 @@ export const results = {
     fallback(async () => true as const),
   ).runOutcome(number),
   nested: pipeline(pipeline(fallback(() => null)), pipeline(retry())).run(number),
-  mapped: createBulkhead({ maxConcurrent: 2 }).map(new Set(['a']), async (letter, { index, signal, attempt }) => [
-    letter,
-    index,
-    signal.aborted,
-    attempt,
-  ] as const),
+  mapped: createBulkhead({ maxConcurrent: 2 }).map(
+    new Set(['a']),
+    async (letter, { index, signal, attempt }) => [letter, index, signal.aborted, attempt] as const,
+  ),
   mappedLater: createBulkhead({ maxConcurrent: 2 }).map(letters(), (letter) => letter.length),
 };
 declare function letters(): AsyncGenerator<string>;
