@@ -4,18 +4,21 @@ import { systemTime } from '../core/clock.ts';
 import { isRejection } from '../core/errors.ts';
 import type { CircuitBreakerOptions, HalfOpenOptions } from './circuit-breaker.ts';
 import { isSnapshot } from './snapshot.ts';
-import type { TripRule } from './trip-rule.ts';
+import type { RuleState, TripRule } from './trip-rule.ts';
 
 /** Checked options of a circuit breaker, defaults filled in. */
-export interface BreakerSettings
-  extends Required<HalfOpenOptions>, Omit<CircuitBreakerOptions, 'trip' | 'openDurationMs' | 'halfOpen' | 'rampUp'> {
+export interface BreakerSettings extends Required<HalfOpenOptions> {
   readonly name: string;
-  readonly trip: readonly TripRule[];
-  readonly openDurationMs: Backoff;
+  readonly rules: readonly RuleState[];
+  readonly openDurationMs: number | Backoff;
   /** 0 without a ramp. */
   readonly rampUpMs: number;
   readonly initialRatio: number;
+  readonly isFailure: CircuitBreakerOptions['isFailure'] | undefined;
   readonly isIgnored: (error: unknown) => boolean;
+  readonly isFailureResult: CircuitBreakerOptions['isFailureResult'] | undefined;
+  readonly openHintMs: CircuitBreakerOptions['openHintMs'] | undefined;
+  readonly captureStack: boolean | undefined;
   readonly maxOpenHintMs: number;
   readonly clock: NonNullable<CircuitBreakerOptions['clock']>;
 }
@@ -49,13 +52,16 @@ export function checkBreaker(options: CircuitBreakerOptions): BreakerSettings {
   if (snapshot && !isSnapshot(snapshot, trip.length)) {
     refuse('snapshot', 'one of version 1 with as many rules as trip', snapshot);
   }
-  const isFixed = typeof openDurationMs !== 'function';
-  if (isFixed) amount('openDurationMs', openDurationMs, 1);
+  if (typeof openDurationMs !== 'function') amount('openDurationMs', openDurationMs, 1);
+  const { isFailure, isFailureResult, openHintMs, captureStack } = options;
   return {
-    ...options,
     name,
-    trip,
-    openDurationMs: isFixed ? () => openDurationMs : openDurationMs,
+    rules: trip.map((rule) => rule.start()),
+    isFailure,
+    isFailureResult,
+    openHintMs,
+    captureStack,
+    openDurationMs,
     maxConcurrent: integer('halfOpen.maxConcurrent', maxConcurrent, 1),
     successThreshold: integer('halfOpen.successThreshold', successThreshold, 1),
     failureThreshold: integer('halfOpen.failureThreshold', failureThreshold, 1),

@@ -2,18 +2,13 @@ import { guarded, isHoldfastError } from '../core/errors.ts';
 import type { Operation, RunOptions } from '../core/policy.ts';
 import type { Step } from '../core/step.ts';
 import { BareContext, noOperation, resultOf } from '../core/step.ts';
-import { checkBreaker } from './breaker-options.ts';
-import type { CircuitBreaker, CircuitBreakerOptions, Permit } from './circuit-breaker.ts';
+import type { CircuitBreaker, Permit } from './circuit-breaker.ts';
 import type { AdmittedCall, Verdict } from './state-machine.ts';
 import { StateMachine } from './state-machine.ts';
 
 /** A circuit breaker as a policy: what the state machine makes of calls. */
 export class Breaker extends StateMachine implements CircuitBreaker {
   #plain: Handlers | undefined;
-
-  constructor(options: CircuitBreakerOptions) {
-    super(checkBreaker(options));
-  }
 
   override bind(inner: Step): Step {
     return (call, scope, done) => {

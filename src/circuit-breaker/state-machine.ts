@@ -2,8 +2,10 @@ import { amount, oneOf, refuse } from '../core/check.ts';
 import { emit, guarded } from '../core/errors.ts';
 import { BindablePolicy } from '../core/step.ts';
 import type { BreakerSettings } from './breaker-options.ts';
+import { checkBreaker } from './breaker-options.ts';
 import type {
   CircuitBreakerEvent,
+  CircuitBreakerOptions,
   CircuitBreakerStats,
   CircuitMode,
   CircuitState,
@@ -61,15 +63,15 @@ export abstract class StateMachine extends BindablePolicy {
   #notPermitted = 0;
   #late = 0;
 
-  constructor(settings: BreakerSettings) {
+  constructor(options: CircuitBreakerOptions) {
     super();
-    this.settings = settings;
-    this.name = settings.name;
-    this.#rules = settings.trip.map((rule) => rule.start());
+    this.settings = checkBreaker(options);
+    this.name = this.settings.name;
+    this.#rules = this.settings.rules;
     this.#needsTime = this.#rules.some((rule) => rule.needsTime);
     this.#needsStart = this.#rules.some((rule) => rule.slowCallDurationMs < Infinity);
-    this.#pending = settings.snapshot;
-    if (settings.onEvent) this.onEvent(settings.onEvent);
+    this.#pending = options.snapshot;
+    if (options.onEvent) this.onEvent(options.onEvent);
     this.#refresh();
   }
 
@@ -208,11 +210,10 @@ export abstract class StateMachine extends BindablePolicy {
     const { maxOpenHintMs, openDurationMs, openHintMs } = this.settings;
     if (this.#state !== 'open') this.#openings++;
     const hintMs = openHintMs && failure !== undefined ? guarded(undefined, openHintMs, failure) : undefined;
+    const isHinted = typeof hintMs === 'number' && hintMs >= 0;
+    const chosenMs = isHinted ? Math.min(hintMs, maxOpenHintMs) : openDurationMs;
     const durationMs =
-      ms ??
-      (typeof hintMs === 'number' && hintMs >= 0
-        ? Math.min(hintMs, maxOpenHintMs)
-        : guarded(this.#openMs, openDurationMs, this.#openings, this.#openMs));
+      ms ?? (typeof chosenMs === 'number' ? chosenMs : guarded(this.#openMs, chosenMs, this.#openings, this.#openMs));
     this.#openMs = durationMs > 0 ? durationMs : 0;
     this.#openedAtMs = this.#now();
     this.#move('open', reason);

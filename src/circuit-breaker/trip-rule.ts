@@ -60,14 +60,20 @@ export function consecutiveFailures(n: number): TripRule {
 }
 
 class ConsecutiveFailures implements RuleState {
-  readonly needsTime = false;
-  readonly slowCallDurationMs: number = Infinity;
   readonly #limit: number;
   #calls = 0;
   #failures = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
+  }
+
+  get needsTime(): boolean {
+    return false;
+  }
+
+  get slowCallDurationMs(): number {
+    return Infinity;
   }
 
   record(_nowMs: number, isFailure: boolean): string | undefined {
