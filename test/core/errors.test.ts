@@ -60,7 +60,9 @@ describe('HoldfastError', () => {
 });
 
 describe.skipIf(engine.stackTraceLimit === undefined)('captureStack', () => {
-  const frames = (error: Error): number => error.stack!.split('\n    at ').length - 1;
+  // JavaScriptCore writes no `stack` at all where the limit is 0.
+  const frames = (error: Error): number =>
+    (error.stack ?? '').split('\n').filter((line) => /^\s*at |@/.test(line)).length;
 
   it('is on unless told otherwise', () => {
     expect(frames(new HoldfastError('ERR_TIMEOUT', 'x'))).toBeGreaterThan(0);
@@ -73,7 +75,7 @@ describe.skipIf(engine.stackTraceLimit === undefined)('captureStack', () => {
     try {
       const error = new HoldfastError('ERR_TIMEOUT', 'quick', { captureStack: false });
       expect([frames(error), engine.stackTraceLimit]).toEqual([0, 7]);
-      expect(error.stack).toContain('quick');
+      expect(String(error)).toContain('quick');
     } finally {
       engine.stackTraceLimit = before;
     }
@@ -111,8 +113,8 @@ describe('isHoldfastError', () => {
   });
 
   it('knows the errors of another loaded copy', async () => {
-    vi.resetModules();
-    const copy = await import('../../src/core/errors.ts');
+    const path = '../../src/core/errors.ts?copy'; // the query makes another module of it, in browsers too
+    const copy = (await import(/* @vite-ignore */ path)) as typeof import('../../src/core/errors.ts');
     expect(copy.HoldfastError).not.toBe(HoldfastError);
     const error = new copy.HoldfastError('ERR_CIRCUIT_OPEN', 'open');
     expect(error).not.toBeInstanceOf(HoldfastError);
