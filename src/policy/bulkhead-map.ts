@@ -47,7 +47,11 @@ export async function mapThrough<I, O>(
     await new Promise<void>((resolve) => {
       const job: Promise<void> = runInSlot((ctx) => next(ctx, resolve), stop.signal).then(
         () => void jobs.delete(job),
-        () => resolve(),
+        (error: unknown) => {
+          isDry = true;
+          failure ??= { error };
+          resolve();
+        },
       );
       jobs.add(job);
     });
