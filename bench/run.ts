@@ -40,7 +40,9 @@ else await main();
 async function main(): Promise<void> {
   const unknown = positionals.filter((area) => !areas().has(area));
   if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
-    console.error(unknown.length > 0 ? `no such area: ${unknown.join(', ')}` : '--rounds must be an integer of at least 1');
+    console.error(
+      unknown.length > 0 ? `no such area: ${unknown.join(', ')}` : '--rounds must be an integer of at least 1',
+    );
     console.error(help);
     process.exitCode = 1;
     return;
@@ -91,7 +93,9 @@ function write(area: string, rows: readonly Row[]): void {
   const taken = options.instructions ? 1 : rounds;
   writeFileSync(path, `${JSON.stringify(describeRun(area, rows, taken, options.quick), null, 1)}\n`);
   const goals = rows.flatMap((row) => row.goals);
-  const missed = rows.flatMap((row) => row.goals.filter(({ isMet }) => !isMet).map(() => `${row.caseName}, ${row.measure}`));
+  const missed = rows.flatMap((row) =>
+    row.goals.filter(({ isMet }) => !isMet).map(() => `${row.caseName}, ${row.measure}`),
+  );
   console.log(`${area}: ${goals.length - missed.length} of ${goals.length} goals met; written to ${path}`);
   for (const name of missed) console.log(`  missed: ${name}`);
 }

@@ -17,7 +17,10 @@ const ALLOCATION_ROUNDS = 3;
 /** Takes one case: one row per measure. */
 export async function takeCase(one: Case, settings: RunSettings): Promise<Row[]> {
   if (one.kind === 'observed') {
-    const answers = await takeRounds(one, 'observe', { ...settings, rounds: Math.min(settings.rounds, one.rounds ?? 1) });
+    const answers = await takeRounds(one, 'observe', {
+      ...settings,
+      rounds: Math.min(settings.rounds, one.rounds ?? 1),
+    });
     return one.measures.map((measure) => rowOf(one, measure, answers));
   }
   const rows: Row[] = [];

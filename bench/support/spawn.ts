@@ -10,18 +10,16 @@ const flags: Readonly<Record<Task['mode'], readonly string[]>> = {
   allocation: ['--expose-gc', `--min-semi-space-size=${NEW_SPACE_MB}`, `--max-semi-space-size=${NEW_SPACE_MB}`],
   observe: ['--expose-gc'],
   // One thread and no clock in the engine's decisions: the count repeats.
-  instructions: [
-    '--predictable',
-    '--predictable-gc-schedule',
-    '--hash-seed=1',
-    '--random-seed=1',
-    '--single-threaded',
-  ],
+  instructions: ['--predictable', '--predictable-gc-schedule', '--hash-seed=1', '--random-seed=1', '--single-threaded'],
 };
 
 /** Runs one task in a fresh process. */
 export async function runTask(folder: string, task: Task, more: readonly string[] = []): Promise<Answer> {
-  const { stdout } = await finish(process.execPath, [...flags[task.mode], ...more, ...childArguments(folder, task)], folder);
+  const { stdout } = await finish(
+    process.execPath,
+    [...flags[task.mode], ...more, ...childArguments(folder, task)],
+    folder,
+  );
   return JSON.parse(stdout) as Answer;
 }
 
