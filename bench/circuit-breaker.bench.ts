@@ -117,6 +117,7 @@ const counted: Case = {
   kind: 'loop',
   name: 'count window',
   about: 'a success recorded in a full window of the last 100 000 calls',
+  isHot: true,
   expected: answer,
   subjects: [
     fullWindow('holdfast', 100_000),

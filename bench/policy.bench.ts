@@ -144,6 +144,7 @@ const lived: Case = {
   kind: 'loop',
   name: "pipeline, caller's signal",
   about: 'the same pipeline under one long-lived signal of the caller, given to every call',
+  isHot: true,
   expected: answer,
   subjects: [
     holdfast(succeed, shared),

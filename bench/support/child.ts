@@ -35,14 +35,14 @@ async function measure(loopCase: LoopCase, task: Task): Promise<Answer> {
   const loop = await subject.prepare();
   if (!subject.isPart) deepStrictEqual(await loop.once(), loopCase.expected);
   if (task.mode === 'time') return { time: await nsPerOperation(loop, task.isQuick ? 0.3 : 1) };
-  if (task.mode === 'allocation') return { allocation: await bytesPerOperation(loop) };
   await loop.many(upTo(WARM_OPERATIONS, loop));
+  if (task.mode === 'allocation') return { allocation: await bytesPerOperation(loop) };
   await loop.many(upTo(task.operations!, loop));
   return {};
 }
 
 /** Warm-up of the modes that count operations, not time: the hot paths are compiled well before. */
-const WARM_OPERATIONS = 20_000;
+const WARM_OPERATIONS = 10_000;
 
 function upTo(n: number, { batch = 1 }: Loop): number {
   return Math.max(1, Math.round(n / batch)) * batch;
@@ -97,7 +97,6 @@ async function bytesPerOperation(loop: Loop): Promise<number> {
     seen += list.getEntries().length;
   });
   observer.observe({ entryTypes: ['gc'] });
-  await loop.many(upTo(WARM_OPERATIONS, loop));
   const slopes: number[] = [];
   let n = upTo(4_000, loop);
   for (let tries = 0; slopes.length < 5 && tries < 30; tries++) {

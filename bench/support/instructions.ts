@@ -5,7 +5,7 @@ import type { Row } from './stats.ts';
 import { judge, summary } from './stats.ts';
 
 const FEW = 2_000;
-const MANY = 12_000;
+const MANY = 7_000;
 
 /** Why instructions cannot be counted here, or nothing. */
 export function whyNoInstructions(): string | undefined {

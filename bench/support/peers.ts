@@ -31,6 +31,7 @@ export interface OpossumOptions {
   readonly resetTimeout?: number;
   readonly errorThresholdPercentage?: number;
   readonly volumeThreshold?: number;
+  readonly rollingCountTimeout?: number;
 }
 
 type Opossum = new (
