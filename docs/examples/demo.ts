@@ -1,0 +1,24 @@
+/*
+ * `npm run demo [-- NAME] [-- OPTIONS]`: one folder per demo, `survive` unless another is named.
+ * A demo's `main.ts` exports `main(args)`, which resolves with the exit code.
+ */
+interface Demo {
+  main(args: readonly string[]): Promise<number>;
+}
+
+const demos: Readonly<Record<string, () => Promise<Demo>>> = {
+  survive: () => import('./survive/main.ts'),
+};
+
+const [first, ...rest] = process.argv.slice(2);
+const isNamed = first !== undefined && !first.startsWith('-');
+const name = isNamed ? first : 'survive';
+const demo = Object.hasOwn(demos, name) ? demos[name] : undefined;
+
+if (demo) {
+  const { main } = await demo();
+  process.exitCode = await main(isNamed ? rest : process.argv.slice(2));
+} else {
+  console.error(`no demo is called ${JSON.stringify(name)}; there is: ${Object.keys(demos).join(', ')}`);
+  process.exitCode = 2;
+}
