@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { CircuitWatch } from '../../docs/examples/survive/circuit-watch.ts';
 import type { FaultFigures, RunFigures } from '../../docs/examples/survive/figures.ts';
 import { planOf } from '../../docs/examples/survive/plan.ts';
 import type { Judgement } from '../../docs/examples/survive/promises.ts';
@@ -87,5 +88,34 @@ describe('judge', () => {
   it('judges no promise about a circuit where there is none', () => {
     const verdicts = judge({ ...kept, circuit: null }, plan).filter(({ verdict }) => verdict === 'not judged');
     expect(verdicts.map(({ id }) => id)).toEqual(['nothing-while-open', 'few-trials', 'closes-again']);
+  });
+});
+
+describe('CircuitWatch', () => {
+  const moved = (from: 'closed' | 'open' | 'half-open', to: 'closed' | 'open' | 'half-open', atMs: number) =>
+    ({ type: 'state-change', name: 'prices', from, to, atMs, reason: 'test' }) as const;
+
+  it('counts an attempt that starts within the open time, whatever the circuit says of itself', () => {
+    const watch = new CircuitWatch(60_000);
+    watch.attempt();
+    watch.onEvent(moved('closed', 'open', performance.now()));
+    watch.onEvent(moved('open', 'half-open', performance.now()));
+    watch.attempt();
+    expect(watch.attemptsWhileOpen).toBe(1);
+  });
+
+  it('counts the most trials at once of any half-open state, each state for itself', () => {
+    const watch = new CircuitWatch(1);
+    watch.onEvent(moved('open', 'half-open', 0));
+    const ended = [watch.attempt(), watch.attempt()];
+    ended[0]!();
+    watch.attempt();
+    expect(watch.mostTrials).toBe(2);
+    watch.onEvent(moved('open', 'half-open', 0));
+    ended[1]!();
+    watch.attempt();
+    watch.attempt();
+    watch.attempt();
+    expect(watch.mostTrials).toBe(3);
   });
 });
