@@ -223,7 +223,7 @@ describe('a budget in hedge', () => {
   it('an empty budget stops new hedges and leaves the running ones alone', async () => {
     const budget = createRetryBudget({ ratio: 0, minRetriesPerSecond: 0.1, clock: createVirtualClock() });
     const { clock, call, startsMs, signals, events } = rehearse({ delayMs: 10, maxHedges: 5, budget }, [
-      { ms: 100 },
+      { ms: 50, error: 'a' },
       { ms: 80 },
     ]);
     await clock.advance(60);

@@ -44,14 +44,26 @@ describe('the limit', () => {
   });
 
   it.each([2 ** 31 + 1000, Infinity])('of %d ms does not pass at once on the timers of the runtime', async (ms) => {
+    const { setTimeout: before } = globalThis;
     const answer = gate<string>();
-    const call = timeout({ ms, strategy: 'aggressive' }).run(() => answer.promise);
-    await new Promise((resolve) => {
-      setTimeout(resolve, 20);
-    });
-    expect(await outcomeOf(call)).toEqual({ state: 'pending' });
-    answer.open('answer');
-    expect(await call).toBe('answer');
+    const delays: number[] = [];
+    globalThis.setTimeout = ((fn: () => void, delayMs: number) => {
+      delays.push(delayMs);
+      return before(fn, delayMs);
+    }) as never;
+    try {
+      const call = timeout({ ms, strategy: 'aggressive' }).run(() => answer.promise);
+      await new Promise((resolve) => {
+        before(resolve, 20);
+      });
+      expect(await outcomeOf(call)).toEqual({ state: 'pending' });
+      answer.open('answer');
+      expect(await call).toBe('answer');
+    } finally {
+      globalThis.setTimeout = before;
+    }
+    // A longer delay than this fires after 1 ms, again and again.
+    expect(delays).toEqual(ms < Infinity ? [2 ** 31 - 1] : []);
   });
 
   it('looks the timers of the runtime up when it needs them', async () => {
