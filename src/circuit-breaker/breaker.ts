@@ -13,6 +13,7 @@ export class Breaker extends StateMachine implements CircuitBreaker {
   override bind(inner: Step): Step {
     return (call, scope, done) => {
       if (!this.admits()) return done(false, this.rejection());
+      if (scope.aborted) return done(false, scope.reason);
       const run: AdmittedCall = { startMs: 0, generation: 0 };
       this.begin(run);
       inner(call, scope, (isOk, result) => {
@@ -26,8 +27,10 @@ export class Breaker extends StateMachine implements CircuitBreaker {
   override run<T>(op: Operation<T>, options?: RunOptions): Promise<T> {
     const signal = options?.signal;
     if (typeof op !== 'function') return Promise.reject(noOperation(op));
+    // Admission tells listeners of moves that are due, and one of them may give the call up.
+    const isAdmitted = signal?.aborted ? false : this.admits();
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (!this.admits()) return Promise.reject(this.rejection());
+    if (!isAdmitted) return Promise.reject(this.rejection());
     const isPlain = !signal && this.isPlain;
     const handlers = isPlain ? this.#plainHandlers() : new Handlers(this, signal);
     if (isPlain) this.inFlight++;

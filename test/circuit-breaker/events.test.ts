@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { consecutiveFailures } from '../../src/circuit-breaker/index.ts';
+import { pipeline } from '../../src/policy/index.ts';
 import { gate } from '../support/gate.ts';
 import { admitted, answer, down, errorOf, record, setup, toHalfOpen, watchReports, ways } from './kit.ts';
 
@@ -85,6 +86,20 @@ describe('events', () => {
     expect(heard).toEqual(['closed > open', 'open > disabled']);
     expect(moves()).toEqual(heard);
     expect(circuit.state).toBe('disabled');
+  });
+
+  it('whose listener gives the call up keep its operation from starting', async () => {
+    for (const isPiped of [false, true]) {
+      const caller = new AbortController();
+      const reason = new Error('given up');
+      const { circuit, clock } = setup({ onEvent: ({ to }) => to === 'half-open' && caller.abort(reason) });
+      record(circuit, '-');
+      clock.stall(1000);
+      const op = vi.fn(answer);
+      const policy = isPiped ? pipeline(circuit) : circuit;
+      expect(await errorOf(policy.run(op, { signal: caller.signal }))).toBe(reason);
+      expect([op.mock.calls.length, circuit.state, circuit.stats().inFlight]).toEqual([0, 'half-open', 0]);
+    }
   });
 
   it('show the state that they led to', () => {
