@@ -1,4 +1,4 @@
-import { HoldfastError } from '../core/errors.ts';
+import { HoldfastError, STACKLESS } from '../core/errors.ts';
 import type { CircuitState } from './circuit-breaker.ts';
 
 /** Rejects a call that a circuit breaker did not let through. The work was not started. */
@@ -11,8 +11,8 @@ export class CircuitOpenError extends HoldfastError {
    */
   readonly retryAfterMs: number;
 
-  constructor(name: string, state: CircuitState, retryAfterMs: number, captureStack: boolean | undefined = false) {
-    super('ERR_CIRCUIT_OPEN', name ? `circuit ${name} is open` : 'circuit is open', { captureStack });
+  constructor(message: string, state: CircuitState, retryAfterMs: number, captureStack: boolean = false) {
+    super('ERR_CIRCUIT_OPEN', message, captureStack ? undefined : STACKLESS);
     this.state = state;
     this.retryAfterMs = retryAfterMs;
   }

@@ -61,6 +61,8 @@ export abstract class StateMachine extends BindablePolicy {
   #rampFromMs: number | undefined;
   #rampCredit = 0;
   #notPermitted = 0;
+  /** Of rejections: put together once. */
+  #message: string | undefined;
   #late = 0;
 
   constructor(options: CircuitBreakerOptions) {
@@ -113,7 +115,8 @@ export abstract class StateMachine extends BindablePolicy {
 
   /** The error for a call that was just not admitted. */
   protected rejection(): CircuitOpenError {
-    return new CircuitOpenError(this.name, this.#state, this.#remainingMs(), this.settings.captureStack);
+    this.#message ??= this.name ? `circuit ${this.name} is open` : 'circuit is open';
+    return new CircuitOpenError(this.#message, this.#state, this.#remainingMs(), this.settings.captureStack);
   }
 
   #admitsAt(nowMs: number): boolean {

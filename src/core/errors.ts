@@ -38,6 +38,9 @@ export interface HoldfastErrorOptions {
   readonly captureStack?: boolean;
 }
 
+/** For errors that turn calls away: made once, as they are made often. */
+export const STACKLESS: HoldfastErrorOptions = { captureStack: false };
+
 /**
  * The base of every error that this library makes at run time.
  *

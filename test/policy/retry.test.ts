@@ -150,7 +150,7 @@ describe('waits', () => {
 
 describe('isRetryable', () => {
   it.each([
-    ['an open circuit', new CircuitOpenError('x', 'open', 5)],
+    ['an open circuit', new CircuitOpenError('circuit is open', 'open', 5)],
     ['a full bulkhead', new BulkheadRejectedError('full')],
     ['a queue timeout', new BulkheadRejectedError('queue-timeout')],
   ])('a rejection by this library is not retried unless isRetryable says so: %s', async (_, rejection) => {
