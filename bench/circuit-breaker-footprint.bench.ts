@@ -8,7 +8,10 @@ const MANY = 10_000;
 const succeed = async (): Promise<string> => 'answer';
 
 /** Makes many circuits that have served one call each, and looks at what they leave behind. */
-function idle(name: string, maker: () => Promise<() => { call(): Promise<unknown> }>): Subject<Readonly<Record<string, number>>> {
+function idle(
+  name: string,
+  maker: () => Promise<() => { call(): Promise<unknown> }>,
+): Subject<Readonly<Record<string, number>>> {
   return {
     name,
     prepare: async () => {

@@ -14,7 +14,10 @@ const fail = async (): Promise<never> => {
 };
 
 /** A circuit breaker of ours under one rule, with what the rule must have seen before. */
-async function ours(rule: (module: Module) => TripRule, fill?: (circuit: CircuitBreaker) => void): Promise<CircuitBreaker> {
+async function ours(
+  rule: (module: Module) => TripRule,
+  fill?: (circuit: CircuitBreaker) => void,
+): Promise<CircuitBreaker> {
   const module = await circuitBreaker();
   const circuit = module.createCircuitBreaker({ trip: rule(module), openDurationMs: 1e9 });
   fill?.(circuit);
@@ -36,7 +39,10 @@ async function theirs(breaker: 'consecutive' | 'sampling'): Promise<{ execute(op
   return create(handleAll, { halfOpenAfter: 1e9, breaker: rule });
 }
 
-async function fired(op: () => unknown, options: Partial<OpossumOptions> = {}): Promise<{ fire(): Promise<unknown>; open(): void }> {
+async function fired(
+  op: () => unknown,
+  options: Partial<OpossumOptions> = {},
+): Promise<{ fire(): Promise<unknown>; open(): void }> {
   const Circuit = await opossum();
   return new Circuit(op, { timeout: false, resetTimeout: 2 ** 31 - 1, ...options });
 }
@@ -46,14 +52,22 @@ function fullWindow(name: string, size: number): Subject<Loop> {
   return {
     name,
     prepare: async () => {
-      const circuit = await ours(({ countWindow }) => countWindow({ size, failureRateThreshold: 0.5 }), successes(size));
+      const circuit = await ours(
+        ({ countWindow }) => countWindow({ size, failureRateThreshold: 0.5 }),
+        successes(size),
+      );
       return awaited(() => circuit.run(succeed));
     },
   };
 }
 
 /** The two handlers of a call that is counted, and nothing else. */
-function counting(): { readonly ok: <T>(value: T) => T; readonly bad: (error: unknown) => never; calls: number; failures: number } {
+function counting(): {
+  readonly ok: <T>(value: T) => T;
+  readonly bad: (error: unknown) => never;
+  calls: number;
+  failures: number;
+} {
   const counts = {
     calls: 0,
     failures: 0,
@@ -126,7 +140,11 @@ const counted: Case = {
       name: 'mollitia, 1000 calls',
       prepare: async () => {
         const { Circuit, SlidingCountBreaker } = await mollitia();
-        const module = new SlidingCountBreaker({ slidingWindowSize: 1000, minimumNumberOfCalls: 1000, failureRateThreshold: 50 });
+        const module = new SlidingCountBreaker({
+          slidingWindowSize: 1000,
+          minimumNumberOfCalls: 1000,
+          failureRateThreshold: 50,
+        });
         const circuit = new Circuit({ func: succeed, options: { modules: [module] } });
         for (let k = 0; k < 1000; k++) await circuit.execute();
         return awaited(() => circuit.execute());
@@ -139,7 +157,8 @@ const counted: Case = {
 const timed: Case = {
   kind: 'loop',
   name: 'time window',
-  about: 'a success recorded in a window of 10 s that judges failures and slow calls (cockatiel and opossum: failures only)',
+  about:
+    'a success recorded in a window of 10 s that judges failures and slow calls (cockatiel and opossum: failures only)',
   isHot: true,
   expected: answer,
   subjects: [
@@ -147,7 +166,9 @@ const timed: Case = {
       name: 'holdfast',
       prepare: async () => {
         const slow = { slowCallRateThreshold: 0.5, slowCallDurationMs: 1000 };
-        const circuit = await ours(({ timeWindow }) => timeWindow({ durationMs: 10_000, failureRateThreshold: 0.5, ...slow }));
+        const circuit = await ours(({ timeWindow }) =>
+          timeWindow({ durationMs: 10_000, failureRateThreshold: 0.5, ...slow }),
+        );
         return awaited(() => circuit.run(succeed));
       },
     },
@@ -274,7 +295,10 @@ const decision: Case = {
       },
     },
   ],
-  measures: [time({ against: 'limit: clock read, compare', ratio: 2 }), allocation({ against: 'limit: clock read, compare', above: 1 })],
+  measures: [
+    time({ against: 'limit: clock read, compare', ratio: 2 }),
+    allocation({ against: 'limit: clock read, compare', above: 1 }),
+  ],
 };
 
 const failed: Case = {

@@ -147,7 +147,11 @@ const longQueue: Case = {
     queued('p-limit', 100_000),
   ],
   measures: [
-    time({ against: 'holdfast, 1 000 calls', ratio: 1.2 }, { against: 'cockatiel, 20 000 calls', ratio: 1 }, { against: 'p-limit', ratio: 1 }),
+    time(
+      { against: 'holdfast, 1 000 calls', ratio: 1.2 },
+      { against: 'cockatiel, 20 000 calls', ratio: 1 },
+      { against: 'p-limit', ratio: 1 },
+    ),
   ],
 };
 

@@ -16,7 +16,10 @@ const serverSource = `
 const ANSWERS = 20;
 
 /** Starts calls that are answered in 30 ms, stops the event loop for 400 ms, and counts those that time out. */
-function lagging(name: string, wrap: () => Promise<(op: () => Promise<unknown>) => Promise<unknown>>): Subject<Observation> {
+function lagging(
+  name: string,
+  wrap: () => Promise<(op: () => Promise<unknown>) => Promise<unknown>>,
+): Subject<Observation> {
   return {
     name,
     prepare: async () => {

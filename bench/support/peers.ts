@@ -58,7 +58,10 @@ interface Effect {
   };
 }
 
-type PRetry = (op: () => unknown, o: { retries: number; minTimeout?: number; signal?: AbortSignal }) => Promise<unknown>;
+type PRetry = (
+  op: () => unknown,
+  o: { retries: number; minTimeout?: number; signal?: AbortSignal },
+) => Promise<unknown>;
 type PTimeout = (promise: PromiseLike<unknown>, o: { milliseconds: number; signal?: AbortSignal }) => Promise<unknown>;
 type PLimit = (concurrency: number) => (op: () => unknown) => Promise<unknown>;
 

@@ -6,7 +6,8 @@ export function countTimers(): () => number {
     running.add(timer);
     return timer;
   };
-  globalThis.setInterval = ((...args: Parameters<typeof setInterval>) => keep(setInterval(...args))) as typeof setInterval;
+  globalThis.setInterval = ((...args: Parameters<typeof setInterval>) =>
+    keep(setInterval(...args))) as typeof setInterval;
   globalThis.setTimeout = ((fn: () => void, ms?: number) => {
     const timer = keep(
       setTimeout(() => {

@@ -62,7 +62,10 @@ export async function makeWorkspace(area: string, files: readonly string[]): Pro
   for (const name of peers) symlinkSync(join(installed, name), join(modules, name), 'junction');
   symlinkSync(join(installPacked(), 'node_modules/holdfast'), join(modules, 'holdfast'), 'junction');
   // A package of its own: inside the library's, `holdfast` would mean its sources' `dist`, whatever node_modules has.
-  writeFileSync(join(folder, 'package.json'), '{ "name": "holdfast-bench-child", "private": true, "type": "module" }\n');
+  writeFileSync(
+    join(folder, 'package.json'),
+    '{ "name": "holdfast-bench-child", "private": true, "type": "module" }\n',
+  );
   const imports = files.map((file, k) => `import { cases as cases${k} } from './${file}';`).join('\n');
   const all = files.map((_, k) => `...cases${k}`).join(', ');
   await build({
