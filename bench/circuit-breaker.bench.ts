@@ -1,51 +1,7 @@
 import type { Case, Loop, Subject } from './support/case.ts';
-import { allocation, awaited, direct, rejected, time } from './support/case.ts';
-import type { OpossumOptions } from './support/peers.ts';
-import { circuitBreaker, cockatiel, mollitia, opossum } from './support/peers.ts';
-import type { CircuitBreaker, TripRule } from '../src/circuit-breaker/index.ts';
-
-type Module = Awaited<ReturnType<typeof circuitBreaker>>;
-
-const answer = { ok: true };
-const failure = new Error('the dependency failed');
-const succeed = async (): Promise<typeof answer> => answer;
-const fail = async (): Promise<never> => {
-  throw failure;
-};
-
-/** A circuit breaker of ours under one rule, with what the rule must have seen before. */
-async function ours(
-  rule: (module: Module) => TripRule,
-  fill?: (circuit: CircuitBreaker) => void,
-): Promise<CircuitBreaker> {
-  const module = await circuitBreaker();
-  const circuit = module.createCircuitBreaker({ trip: rule(module), openDurationMs: 1e9 });
-  fill?.(circuit);
-  return circuit;
-}
-
-function successes(count: number): (circuit: CircuitBreaker) => void {
-  return (circuit) => {
-    for (let k = 0; k < count; k++) circuit.tryAcquire()!.success();
-  };
-}
-
-async function theirs(breaker: 'consecutive' | 'sampling'): Promise<{ execute(op: () => unknown): Promise<unknown> }> {
-  const { circuitBreaker: create, ConsecutiveBreaker, SamplingBreaker, handleAll } = await cockatiel();
-  const rule =
-    breaker === 'consecutive'
-      ? new ConsecutiveBreaker(5)
-      : new SamplingBreaker({ threshold: 0.5, duration: 10_000, minimumRps: 1e9 });
-  return create(handleAll, { halfOpenAfter: 1e9, breaker: rule });
-}
-
-async function fired(
-  op: () => unknown,
-  options: Partial<OpossumOptions> = {},
-): Promise<{ fire(): Promise<unknown>; open(): void }> {
-  const Circuit = await opossum();
-  return new Circuit(op, { timeout: false, resetTimeout: 2 ** 31 - 1, ...options });
-}
+import { allocation, awaited, rejected, time } from './support/case.ts';
+import { answer, fail, fired, ours, succeed, successes, theirs } from './support/circuits.ts';
+import { mollitia } from './support/peers.ts';
 
 /** A count window that is full, so that each call pushes one out. */
 function fullWindow(name: string, size: number): Subject<Loop> {
@@ -138,6 +94,7 @@ const counted: Case = {
     fullWindow('holdfast, 10 calls', 10),
     {
       name: 'mollitia, 1000 calls',
+      isSlow: true,
       prepare: async () => {
         const { Circuit, SlidingCountBreaker } = await mollitia();
         const module = new SlidingCountBreaker({
@@ -209,98 +166,6 @@ const timed: Case = {
   measures: [time({ against: 'cockatiel', ratio: 0.8 }, { against: 'limit: two clock reads', ratio: 1.6 })],
 };
 
-/** A circuit of ours that is open. */
-async function openCircuit(): Promise<CircuitBreaker> {
-  return ours(
-    ({ consecutiveFailures }) => consecutiveFailures(1),
-    (circuit) => circuit.trip(),
-  );
-}
-
-const turnedAway: Case = {
-  kind: 'loop',
-  name: 'rejected while open',
-  about: 'a call that an open circuit rejects, awaited and caught; or taken as an outcome',
-  isHot: true,
-  expected: 'rejected',
-  subjects: [
-    {
-      name: 'holdfast',
-      prepare: async () => {
-        const circuit = await openCircuit();
-        return rejected(() => circuit.run(succeed));
-      },
-    },
-    {
-      name: 'holdfast, runOutcome',
-      prepare: async () => {
-        const circuit = await openCircuit();
-        const { many } = awaited(() => circuit.runOutcome(succeed));
-        return { many, once: async () => ((await circuit.runOutcome(succeed)).ok ? 'resolved' : 'rejected') };
-      },
-    },
-    {
-      name: 'cockatiel',
-      prepare: async () => {
-        const circuit = await theirs('consecutive');
-        for (let k = 0; k < 5; k++) await circuit.execute(fail).catch(() => {});
-        return rejected(() => circuit.execute(succeed));
-      },
-    },
-    {
-      name: 'opossum',
-      prepare: async () => {
-        const circuit = await fired(succeed);
-        circuit.open();
-        return rejected(() => circuit.fire());
-      },
-    },
-    {
-      name: 'limit: reject, no stack',
-      prepare: () => {
-        Error.stackTraceLimit = 0; // this process does nothing else
-        return rejected(() => Promise.reject(new Error('circuit is open')));
-      },
-    },
-  ],
-  measures: [
-    time(
-      { against: 'cockatiel', ratio: 0.4 },
-      { against: 'opossum', ratio: 0.4 },
-      { against: 'limit: reject, no stack', ratio: 1.3 },
-    ),
-    allocation({ atMost: 600 }),
-  ],
-};
-
-const decision: Case = {
-  kind: 'loop',
-  name: 'decision while open',
-  about: 'tryAcquire() of an open circuit: null, without an object',
-  isHot: true,
-  expected: null,
-  subjects: [
-    {
-      name: 'holdfast',
-      prepare: async () => {
-        const circuit = await openCircuit();
-        return direct(() => circuit.tryAcquire());
-      },
-    },
-    {
-      name: 'limit: clock read, compare',
-      prepare: () => {
-        const untilMs = performance.now() + 1e9;
-        return direct(() => (performance.now() < untilMs ? null : answer));
-      },
-    },
-  ],
-  measures: [
-    time({ against: 'limit: clock read, compare', ratio: 2 }),
-    allocation({ against: 'limit: clock read, compare', above: 1 }),
-  ],
-};
-
 const failed: Case = {
   kind: 'loop',
   name: 'failed call',
@@ -344,4 +209,4 @@ const failed: Case = {
   measures: [time({ against: 'limit: op().then(f, g)', ratio: 1.5 }, { against: 'opossum', ratio: 0.01 })],
 };
 
-export const cases: readonly Case[] = [success, counted, timed, turnedAway, decision, failed];
+export const cases: readonly Case[] = [success, counted, timed, failed];

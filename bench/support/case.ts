@@ -4,6 +4,8 @@ export interface Subject<Work> {
   readonly name: string;
   /** True where it does less than the work, as a part of it alone: its result is then not checked. */
   readonly isPart?: boolean;
+  /** True where counting instructions would take minutes. */
+  readonly isSlow?: boolean;
   readonly prepare: () => Work | Promise<Work>;
 }
 
