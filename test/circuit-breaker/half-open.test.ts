@@ -76,6 +76,19 @@ describe('trials', () => {
     expect(parts.circuit.state).toBe('closed');
   });
 
+  it('of an earlier time hold no slot and do not grow old any more', () => {
+    const parts = halfOpen({ halfOpen: { maxConcurrent: 2, trialTimeoutMs: 1500 } });
+    admitted(parts.circuit);
+    record(parts.circuit, '-');
+    parts.clock.stall(1000);
+    const trials = [admitted(parts.circuit), admitted(parts.circuit)];
+    expect(parts.circuit.tryAcquire()).toBeNull();
+    parts.clock.stall(500);
+    expect(parts.circuit.state).toBe('half-open');
+    trials[0]!.success();
+    expect(parts.circuit.state).toBe('closed');
+  });
+
   it('that are ignored give their slot back', () => {
     const { circuit } = halfOpen();
     admitted(circuit).ignore();

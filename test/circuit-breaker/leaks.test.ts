@@ -91,6 +91,21 @@ describe('resources', () => {
     expect(readings).toBe(0);
   });
 
+  it('reads it no more either once a ramp after a recovery is over', async () => {
+    let readings = 0;
+    const time = createVirtualClock();
+    const clock = { ...createVirtualClock(), now: () => (readings++, time.now()) };
+    const { circuit } = setup({ trip: consecutiveFailures(3), clock, rampUp: { durationMs: 100 } });
+    circuit.trip(10);
+    time.stall(10);
+    await circuit.run(answer);
+    time.stall(100);
+    await circuit.run(answer);
+    readings = 0;
+    await circuit.run(answer);
+    expect([readings, circuit.state]).toEqual([0, 'closed']);
+  });
+
   it('uses the system’s clock where none is given, looked up at each use', () => {
     let nowMs = 1000;
     const spy = vi.spyOn(performance, 'now');

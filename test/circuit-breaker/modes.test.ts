@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CircuitMode } from '../../src/circuit-breaker/index.ts';
 import { consecutiveFailures, countWindow } from '../../src/circuit-breaker/index.ts';
 import { gate } from '../support/gate.ts';
-import { admitted, answer, down, errorOf, fail, record, setup, toHalfOpen, ways } from './kit.ts';
+import { admitted, answer, down, errorOf, fail, record, recordLasting, setup, toHalfOpen, ways } from './kit.ts';
 
 const modes: readonly CircuitMode[] = ['auto', 'forced-open', 'disabled', 'metrics-only'];
 
@@ -270,6 +270,9 @@ describe('isIdle', () => {
     slow.success();
     look();
     expect(seen).toEqual([true, false, true, false, false, true, false]);
+    circuit.reset();
+    recordLasting(parts, 10, '-');
+    expect(circuit.isIdle).toBe(false);
     for (const mode of modes.slice(1)) {
       circuit.setMode(mode);
       expect(circuit.isIdle).toBe(false);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countWindow, timeWindow } from '../../src/circuit-breaker/index.ts';
+import { consecutiveFailures, countWindow, timeWindow } from '../../src/circuit-breaker/index.ts';
 import { gate } from '../support/gate.ts';
 import { admitted, answer, errorOf, record, recordLasting, setup, ways } from './kit.ts';
 
@@ -52,6 +52,16 @@ describe('countInFlightSlowCalls', () => {
     recordLasting(parts, 100);
     expect(parts.circuit.state).toBe('open');
     expect(parts.events[0]!.reason).toBe('3 of 6 calls were slow');
+  });
+
+  it('counts them for each of several rules', () => {
+    const trip = [consecutiveFailures(9), countWindow({ size: 10, ...rule })];
+    for (const rules of [trip, [...trip].reverse()]) {
+      const { circuit, clock, moves } = setup({ trip: rules });
+      for (let k = 0; k < 4; k++) admitted(circuit);
+      clock.stall(100);
+      expect([circuit.tryAcquire(), ...moves()]).toEqual([null, 'closed > open']);
+    }
   });
 
   it('looks when a call ends, too', () => {

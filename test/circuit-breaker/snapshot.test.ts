@@ -83,6 +83,17 @@ describe('snapshot', () => {
     }
   });
 
+  it('lets a trial of the new circuit grow too old like any other', () => {
+    const parts = setup({ rampUp: { durationMs: 500 } });
+    toHalfOpen(parts);
+    const { circuit, clock } = moved(parts, { halfOpen: { trialTimeoutMs: 50 }, rampUp: { durationMs: 500 } });
+    const hung = admitted(circuit);
+    clock.stall(50);
+    expect([circuit.state, circuit.snapshot().rampUp]).toEqual(['open', null]);
+    hung.failure();
+    expect(circuit.stats()).toMatchObject({ late: 1, calls: 0, inFlight: 0 });
+  });
+
   it('carries the number of openings and the last duration over', () => {
     const asked: string[] = [];
     const openDurationMs = (attempt: number, previousMs: number): number => {
