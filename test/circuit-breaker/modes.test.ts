@@ -270,9 +270,9 @@ describe('isIdle', () => {
     slow.success();
     look();
     expect(seen).toEqual([true, false, true, false, false, true, false]);
-    circuit.reset();
-    recordLasting(parts, 10, '-');
-    expect(circuit.isIdle).toBe(false);
+    const alone = setup({ trip: countWindow({ size: 2, failureThreshold: 2, slowCallDurationMs: 10 }) });
+    recordLasting(alone, 10, '-');
+    expect(alone.circuit.isIdle).toBe(false);
     for (const mode of modes.slice(1)) {
       circuit.setMode(mode);
       expect(circuit.isIdle).toBe(false);
