@@ -1,4 +1,6 @@
-import { integer, optionalFunction, refuse } from '../core/check.ts';
+import { amount, integer, optionalFunction, refuse } from '../core/check.ts';
+import type { Clock } from '../core/clock.ts';
+import { systemTime } from '../core/clock.ts';
 import { emit } from '../core/errors.ts';
 import type { CircuitBreaker, CircuitBreakerOptions } from './circuit-breaker.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
@@ -13,8 +15,17 @@ export interface BreakerRegistryOptions {
    * @defaultValue 1000
    */
   readonly maxKeys?: number;
+  /**
+   * A circuit breaker that nobody has got for this long, in milliseconds, makes room whatever its state.
+   * Without it, keys that fail once and never come back can fill the registry for good.
+   *
+   * @defaultValue Infinity: only idle ones make room
+   */
+  readonly idleAfterMs?: number;
   /** Told of each key that got a breaker which is not kept, because none of those looked at was idle. */
   readonly onOverflow?: (key: string) => void;
+  /** For `idleAfterMs`. @defaultValue the system's clock */
+  readonly clock?: Pick<Clock, 'now'>;
 }
 
 /** One circuit breaker per key, bounded: keys may come from outside. */
@@ -23,7 +34,7 @@ export interface BreakerRegistry {
    * The circuit breaker for `key`, made when there is none. O(1).
    *
    * When the registry is full, the longest unused idle breaker makes room; one that counts failures
-   * never does, so made-up keys cannot reset it. Where none is idle, the breaker for a new key works
+   * never does before `idleAfterMs`, so made-up keys cannot reset it. Where none makes room, the breaker for a new key works
    * but is not kept.
    */
   get(key: string): CircuitBreaker;
@@ -58,19 +69,29 @@ export function createBreakerRegistry(options: BreakerRegistryOptions): BreakerR
   return new KeyedBreakers(options);
 }
 
+/** A kept circuit breaker and when it was last asked for. */
+interface Kept {
+  readonly breaker: CircuitBreaker;
+  usedAtMs: number;
+}
+
 class KeyedBreakers implements BreakerRegistry {
   readonly #create: (key: string) => CircuitBreakerOptions;
   readonly #maxKeys: number;
+  readonly #idleAfterMs: number;
   readonly #onOverflow: ((key: string) => void) | undefined;
-  /** Longest unused first. */
-  readonly #breakers = new Map<string, CircuitBreaker>();
+  readonly #clock: Pick<Clock, 'now'>;
+  /** Longest unused first, save those that were looked at and found busy. */
+  readonly #breakers = new Map<string, Kept>();
 
   constructor(options: BreakerRegistryOptions) {
-    const { create, maxKeys = 1000, onOverflow } = options;
+    const { create, maxKeys = 1000, idleAfterMs = Infinity, onOverflow, clock = systemTime } = options;
     if (typeof create !== 'function') refuse('create', 'a function', create);
     this.#create = create;
     this.#maxKeys = integer('maxKeys', maxKeys, 1);
+    this.#idleAfterMs = amount('idleAfterMs', idleAfterMs, 1);
     this.#onOverflow = optionalFunction('onOverflow', onOverflow);
+    this.#clock = clock;
   }
 
   get size(): number {
@@ -78,29 +99,31 @@ class KeyedBreakers implements BreakerRegistry {
   }
 
   get(key: string): CircuitBreaker {
+    const usedAtMs = this.#clock.now();
     const known = this.#breakers.get(key);
-    const breaker = known ?? createCircuitBreaker({ name: key, ...this.#create(key) });
+    const kept = known ?? { breaker: createCircuitBreaker({ name: key, ...this.#create(key) }), usedAtMs };
+    kept.usedAtMs = usedAtMs;
     if (known) this.#breakers.delete(key);
-    if (known || this.#hasRoom()) this.#breakers.set(key, breaker);
+    if (known || this.#hasRoom(usedAtMs)) this.#breakers.set(key, kept);
     else emit(this.#onOverflow, key);
-    return breaker;
+    return kept.breaker;
   }
 
   peek(key: string): CircuitBreaker | undefined {
-    return this.#breakers.get(key);
+    return this.#breakers.get(key)?.breaker;
   }
 
   delete(key: string): boolean {
     return this.#breakers.delete(key);
   }
 
-  #hasRoom(): boolean {
+  #hasRoom(nowMs: number): boolean {
     if (this.#breakers.size < this.#maxKeys) return true;
     let looks = Math.min(LOOKS, this.#breakers.size);
-    for (const [key, breaker] of this.#breakers) {
+    for (const [key, kept] of this.#breakers) {
       this.#breakers.delete(key);
-      if (breaker.isIdle) return true;
-      this.#breakers.set(key, breaker);
+      if (kept.breaker.isIdle || nowMs - kept.usedAtMs >= this.#idleAfterMs) return true;
+      this.#breakers.set(key, kept);
       if (--looks === 0) return false;
     }
     return false;

@@ -34,6 +34,23 @@ describe('registry', () => {
     expect([failing.state, circuits.size]).toEqual(['open', 3]);
   });
 
+  it('With `idleAfterMs`, keys that failed and never came back make room for new ones.', () => {
+    const circuits = registry({ maxKeys: 2, idleAfterMs: 5000, clock });
+    record(circuits.get('failed'), '--');
+    record(circuits.get('failing'), '-');
+    clock.stall(4999);
+    record(circuits.get('failing'), '+');
+    record(circuits.get('failing'), '-');
+    expect([circuits.get('new').isIdle, keysOf(circuits, ['failed', 'failing', 'new'])]).toEqual([
+      true,
+      ['failed', 'failing'],
+    ]);
+    clock.stall(1);
+    circuits.get('new');
+    expect(keysOf(circuits, ['failed', 'failing', 'new'])).toEqual(['failing', 'new']);
+    expect(() => registry({ idleAfterMs: 0 })).toThrow('idleAfterMs must be a number of at least 1, got 0');
+  });
+
   it('Any string is a key of its own, `__proto__`, the empty string and lone surrogates included.', async () => {
     const every = registry();
     for (const key of hostileKeys) record(every.get(key), '-');
