@@ -1,5 +1,5 @@
 import type { Case, Loop, Subject } from './support/case.ts';
-import { awaited, time, together } from './support/case.ts';
+import { allocation, awaited, time, together } from './support/case.ts';
 import { cockatiel, effect, policy, pLimit, pRetry, pTimeout } from './support/peers.ts';
 
 const answer = { ok: true };
@@ -132,7 +132,7 @@ const queue: Case = {
   isHot: true,
   expected: answer,
   subjects: [queued('holdfast', 1000), queued('cockatiel', 1000), queued('p-limit', 1000), queued('effect', 1000)],
-  measures: [time({ against: 'cockatiel', ratio: 1 }, { against: 'p-limit', ratio: 1 })],
+  measures: [time({ against: 'cockatiel', ratio: 1 }, { against: 'p-limit', ratio: 1 }), allocation()],
 };
 
 const longQueue: Case = {

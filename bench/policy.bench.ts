@@ -134,6 +134,18 @@ const reading: Case = {
           return readsSignal(controller);
         }),
     },
+    {
+      name: 'limit: the same and a timer',
+      prepare: () =>
+        awaited(async () => {
+          const controller = new AbortController();
+          controller.signal.addEventListener('abort', nothing);
+          const timer = setTimeout(nothing, 1000);
+          const value = await readsSignal(controller);
+          clearTimeout(timer);
+          return value;
+        }),
+    },
   ],
   measures: [time({ against: 'cockatiel', ratio: 0.45 }, { against: 'limit: one AbortController', ratio: 1.4 })],
 };

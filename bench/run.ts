@@ -16,6 +16,7 @@ import { areas, ensurePeers, makeWorkspace, removeWorkspace } from './support/wo
 const help = `npm run bench -- [options] [area ...]
   --rounds N        rounds of fresh processes, 7 by default; ratios are paired by round
   --quick           2 short rounds, to see that it works; results go to .cache/bench/results
+  --cpu-time        processor time of the main thread, for a busy machine; nothing is written
   --only TEXT       cases whose name contains TEXT; nothing is written
   --instructions    counts instructions per operation with valgrind instead of time
   --profile         prints where the time of our subject goes; nothing is written
@@ -26,6 +27,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    'cpu-time': { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     instructions: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
@@ -64,7 +66,7 @@ async function takeArea(area: string): Promise<void> {
         console.log(`${terminalTable(row)}\n`);
       }
     }
-    if (options.only === '' && !options.profile) write(area, rows);
+    if (options.only === '' && !options.profile && !options['cpu-time']) write(area, rows);
   } finally {
     removeWorkspace(folder);
   }
@@ -81,7 +83,8 @@ async function casesOf(files: readonly string[]): Promise<Case[]> {
 
 async function take(one: Case, folder: string): Promise<Row[]> {
   if (options.instructions) return one.kind === 'loop' && one.isHot ? [await takeInstructions(one, folder)] : [];
-  if (!options.profile) return takeCase(one, { folder, rounds, isQuick: options.quick });
+  if (!options.profile)
+    return takeCase(one, { folder, rounds, isQuick: options.quick, isCpuTime: options['cpu-time'] });
   if (one.kind === 'loop') await profileCase(one, folder);
   return [];
 }

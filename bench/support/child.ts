@@ -10,6 +10,8 @@ export interface Task {
   readonly subject: string;
   readonly mode: 'time' | 'allocation' | 'instructions' | 'observe';
   readonly isQuick: boolean;
+  /** Takes the processor time of the main thread instead of the time on the wall. */
+  readonly isCpuTime?: boolean;
   /** Operations after the warm-up, in mode `instructions`. */
   readonly operations?: number;
 }
@@ -34,7 +36,8 @@ async function measure(loopCase: LoopCase, task: Task): Promise<Answer> {
   const subject = loopCase.subjects.find(({ name }) => name === task.subject)!;
   const loop = await subject.prepare();
   if (!subject.isPart) deepStrictEqual(await loop.once(), loopCase.expected);
-  if (task.mode === 'time') return { time: await nsPerOperation(loop, task.isQuick ? 0.3 : 1) };
+  if (task.mode === 'time')
+    return { time: await nsPerOperation(loop, task.isQuick ? 0.3 : 1, task.isCpuTime ? cpuMs : wallMs) };
   await loop.many(upTo(WARM_OPERATIONS[task.mode], loop));
   if (task.mode === 'allocation') return { allocation: await bytesPerOperation(loop) };
   await loop.many(upTo(task.operations!, loop));
@@ -51,20 +54,27 @@ function upTo(n: number, { batch = 1 }: Loop): number {
   return Math.max(1, Math.round(n / batch)) * batch;
 }
 
-async function elapsedMs(loop: Loop, n: number): Promise<number> {
-  const startMs = performance.now();
+const wallMs = (): number => performance.now();
+
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
+async function elapsedMs(loop: Loop, n: number, readMs: () => number): Promise<number> {
+  const startMs = readMs();
   await loop.many(n);
-  return performance.now() - startMs;
+  return readMs() - startMs;
 }
 
 /** Median of five stretches of about 40 ms after 150 ms of warm-up; less of both where one batch takes longer. */
-async function nsPerOperation(loop: Loop, effort: number): Promise<number> {
+async function nsPerOperation(loop: Loop, effort: number, readMs: () => number): Promise<number> {
   const { batch = 1 } = loop;
   let n = upTo(64, loop);
   let warmMs = 0;
   let lastMs = 0;
   while (warmMs < 150 * effort || lastMs < 10 * effort) {
-    lastMs = await elapsedMs(loop, n);
+    lastMs = await elapsedMs(loop, n, readMs);
     warmMs += lastMs;
     if (lastMs < 20 * effort) n *= 2;
   }
@@ -72,7 +82,7 @@ async function nsPerOperation(loop: Loop, effort: number): Promise<number> {
   const samples = lastMs > 500 && n === batch ? 1 : 5;
   const times: number[] = [];
   globalThis.gc!();
-  for (let k = 0; k < samples; k++) times.push((await elapsedMs(loop, wanted)) / wanted);
+  for (let k = 0; k < samples; k++) times.push((await elapsedMs(loop, wanted, readMs)) / wanted);
   return times.sort((a, b) => a - b)[samples >> 1]! * 1e6;
 }
 
@@ -93,18 +103,23 @@ async function growth(loop: Loop, n: number, collections: () => number): Promise
   return collections() === collected ? after - before : undefined;
 }
 
-/** The slope between stretches of n and 2n: what a stretch costs by itself cancels. */
+/**
+ * The slope between stretches of n and 2n: what a stretch costs by itself cancels. The stretches are
+ * long enough for the calls to outweigh what else allocates, and short enough to stay in new space.
+ */
 async function bytesPerOperation(loop: Loop): Promise<number> {
   let seen = 0;
   const observer = new PerformanceObserver((list) => {
     seen += list.getEntries().length;
   });
   observer.observe({ entryTypes: ['gc'] });
-  const slopes: number[] = [];
+  const grown = (n: number): Promise<number | undefined> => growth(loop, n, () => seen);
   let n = upTo(4_000, loop);
+  while (n < 1_000_000 && ((await grown(n)) ?? Infinity) < WANTED_BYTES) n *= 2;
+  const slopes: number[] = [];
   for (let tries = 0; slopes.length < 5 && tries < 30; tries++) {
-    const short = await growth(loop, n, () => seen);
-    const long = short === undefined ? undefined : await growth(loop, 2 * n, () => seen);
+    const short = await grown(n);
+    const long = short === undefined ? undefined : await grown(2 * n);
     if (long === undefined) n = upTo(n / 2, loop);
     else slopes.push((long - short!) / n);
   }
@@ -112,3 +127,6 @@ async function bytesPerOperation(loop: Loop): Promise<number> {
   if (slopes.length < 5) throw new Error('no stretch without a garbage collection');
   return slopes.sort((a, b) => a - b)[2]!;
 }
+
+/** A stretch of this much and one of twice as much fit the new space given to the process. */
+const WANTED_BYTES = 20e6;

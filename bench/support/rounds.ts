@@ -9,6 +9,7 @@ export interface RunSettings {
   readonly folder: string;
   readonly rounds: number;
   readonly isQuick: boolean;
+  readonly isCpuTime: boolean;
 }
 
 /** Allocations do not vary with the machine's load. */
@@ -37,8 +38,8 @@ async function takeRounds(one: Case, mode: Task['mode'], settings: RunSettings):
   const answers = new Map<string, Answer[]>(one.subjects.map(({ name }) => [name, []]));
   for (let round = 0; round < settings.rounds; round++) {
     for (const [subject, taken] of answers) {
-      const { folder, isQuick } = settings;
-      taken.push(await runTask(folder, { caseName: one.name, subject, mode, isQuick }));
+      const { folder, isQuick, isCpuTime } = settings;
+      taken.push(await runTask(folder, { caseName: one.name, subject, mode, isQuick, isCpuTime }));
     }
   }
   return answers;
