@@ -130,6 +130,13 @@ const timed: Case = {
       },
     },
     {
+      name: 'holdfast, failures only',
+      prepare: async () => {
+        const circuit = await ours(({ timeWindow }) => timeWindow({ durationMs: 10_000, failureRateThreshold: 0.5 }));
+        return awaited(() => circuit.run(succeed));
+      },
+    },
+    {
       name: 'cockatiel',
       prepare: async () => {
         const circuit = await theirs('sampling');
