@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
 const {
   HOLDFAST_BUILT: built = '',
   HOLDFAST_SEED: seed = '1',
-  HOLDFAST_RUNS: runs = '100',
+  HOLDFAST_RUNS: runs = '50',
   CHROMIUM: chromium,
 } = process.env;
 
