@@ -67,5 +67,6 @@ function finish(): void {
   if (options.check && stale.length > 0) {
     console.log('render: docs and bench/results differ; run node bench/render.ts');
     process.exitCode = 1;
-  } else if (stale.length === 0) console.log('render: docs and bench/results agree');
+  } else if (wanted.size === 0) console.log(`render: no results in ${relative(root, options.results)}`);
+  else if (stale.length === 0) console.log('render: docs and bench/results agree');
 }

@@ -67,16 +67,14 @@ async function elapsedMs(loop: Loop, n: number, readMs: () => number): Promise<n
   return readMs() - startMs;
 }
 
-/** Median of five stretches of about 40 ms after 150 ms of warm-up; less of both where one batch takes longer. */
+/** Median of five stretches of about 40 ms after 250 ms of warm-up, or one of a batch that takes half a second by itself. */
 async function nsPerOperation(loop: Loop, effort: number, readMs: () => number): Promise<number> {
   const { batch = 1 } = loop;
   let n = upTo(64, loop);
-  let warmMs = 0;
-  let lastMs = 0;
-  while (warmMs < 150 * effort || lastMs < 10 * effort) {
-    lastMs = await elapsedMs(loop, n, readMs);
-    warmMs += lastMs;
+  let lastMs = await elapsedMs(loop, n, readMs);
+  for (let warmMs = lastMs; warmMs < 250 * effort || lastMs < 10 * effort; warmMs += lastMs) {
     if (lastMs < 20 * effort) n *= 2;
+    lastMs = await elapsedMs(loop, n, readMs);
   }
   const wanted = upTo((n * 40 * effort) / lastMs, loop);
   const samples = lastMs > 500 && n === batch ? 1 : 5;
