@@ -51,6 +51,7 @@ export class Scope implements CallContext, AbortListener {
 
   /** Tells `listener` of an abort to come. One that has been is for the caller to check first. */
   listen(listener: AbortListener): void {
+    if (!this.#outer && !this.#isBranch) return; // nothing can abort it
     (this.#listeners ??= new Set()).add(listener);
     this.follow();
   }

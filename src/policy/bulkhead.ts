@@ -1,11 +1,13 @@
+import type { Call } from '../core/call.ts';
 import { ComposablePolicy, operation, start } from '../core/call.ts';
 import { amount, integer, optionalFunction } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { emit } from '../core/errors.ts';
 import type { CallContext, Policy, RunOptions } from '../core/policy.ts';
-import { Waiter, WaitQueue } from '../core/wait-queue.ts';
+import type { Scope } from '../core/scope.ts';
 import type { Done, Step } from '../core/step.ts';
+import { Waiter, WaitQueue } from '../core/wait-queue.ts';
 import { BulkheadRejectedError } from './errors.ts';
 import { mapThrough } from './bulkhead-map.ts';
 
@@ -142,25 +144,24 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
 
   #bind(inner: Step, maxQueue: number, timeoutMs: number): Step {
     return (call, scope, done) => {
-      const finish: Done = (isOk, result) => {
-        this.#release();
-        done(isOk, result);
-      };
       const { length } = this.#queue;
       if (!length && this.#inFlight < this.#maxConcurrent) {
-        this.#inFlight++;
-        inner(call, scope, finish);
+        this.start(inner, call, scope, done);
       } else if (length < maxQueue) {
-        const waiter = new QueuedCall();
-        waiter.start = () => inner(call, scope, finish);
-        waiter.onExpire = () => done(false, this.#reject('queue-timeout'));
-        waiter.onGiveUp = (reason) => done(false, reason);
         const deadlineMs = timeoutMs < Infinity ? this.#clock.now() + timeoutMs : Infinity;
-        this.#queue.push(waiter, { deadlineMs, scope });
+        this.#queue.push(new QueuedCall(this, inner, call, scope, done), { deadlineMs, scope });
       } else {
-        done(false, this.#reject('full'));
+        done(false, this.reject('full'));
       }
     };
+  }
+
+  start(inner: Step, call: Call, scope: Scope, done: Done): void {
+    this.#inFlight++;
+    inner(call, scope, (isOk, result) => {
+      this.#release();
+      done(isOk, result);
+    });
   }
 
   map<I, O>(
@@ -176,14 +177,11 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
     this.#inFlight--;
     if (this.#isPumping) return;
     this.#isPumping = true;
-    while (this.#inFlight < this.#maxConcurrent && this.#queue.length) {
-      this.#inFlight++;
-      this.#queue.shift()?.start();
-    }
+    while (this.#inFlight < this.#maxConcurrent && this.#queue.length) this.#queue.shift()?.start();
     this.#isPumping = false;
   }
 
-  #reject(reason: 'full' | 'queue-timeout'): BulkheadRejectedError {
+  reject(reason: 'full' | 'queue-timeout'): BulkheadRejectedError {
     this.#rejected++;
     emit(this.#onEvent, { type: 'rejected', reason });
     return new BulkheadRejectedError(reason, this.#captureStack);
@@ -192,7 +190,30 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
 
 /** A call in the queue: what becomes of it when its wait ends. */
 class QueuedCall extends Waiter {
-  start!: () => void;
-  onExpire!: () => void;
-  onGiveUp!: (reason: unknown) => void;
+  readonly #bulkhead: SlotBulkhead;
+  readonly #inner: Step;
+  readonly #call: Call;
+  readonly #scope: Scope;
+  readonly #done: Done;
+
+  constructor(bulkhead: SlotBulkhead, inner: Step, call: Call, scope: Scope, done: Done) {
+    super();
+    this.#bulkhead = bulkhead;
+    this.#inner = inner;
+    this.#call = call;
+    this.#scope = scope;
+    this.#done = done;
+  }
+
+  start(): void {
+    this.#bulkhead.start(this.#inner, this.#call, this.#scope, this.#done);
+  }
+
+  override onExpire(): void {
+    this.#done(false, this.#bulkhead.reject('queue-timeout'));
+  }
+
+  override onGiveUp(reason: unknown): void {
+    this.#done(false, reason);
+  }
 }

@@ -27,7 +27,7 @@ describe('a scope around which there is nothing', () => {
   });
 
   it('may be aborted for the reason undefined', () => {
-    const scope = new Scope(undefined, 1);
+    const scope = new Scope(undefined, 1, true);
     const log: string[] = [];
     scope.listen(recorder(log, 'a'));
     scope.abort(undefined);
@@ -75,7 +75,7 @@ describe('a scope under a signal', () => {
 
 describe('listeners', () => {
   it('are told in their order, once, and not after they have left', () => {
-    const scope = new Scope(undefined, 1);
+    const scope = new Scope(undefined, 1, true);
     const log: string[] = [];
     scope.unlisten(recorder(log, 'nobody yet'));
     const [a, b, c] = [recorder(log, 'a'), recorder(log, 'b'), recorder(log, 'c')];
@@ -87,7 +87,7 @@ describe('listeners', () => {
   });
 
   it('may leave, and take others along, while they are told', () => {
-    const scope = new Scope(undefined, 1);
+    const scope = new Scope(undefined, 1, true);
     const log: string[] = [];
     const late = recorder(log, 'late');
     const first = recorder(log, 'first', () => {
@@ -143,13 +143,13 @@ describe('a scope inside another', () => {
     signals.abort('before');
     expect(scope.signal).not.toBe(signals.signal);
     expect([scope.signal.aborted, scope.signal.reason, signals.listeners]).toEqual([true, 'before', 0]);
-    const other = new Scope(new Scope(undefined, 1), 1);
+    const other = new Scope(new Scope(undefined, 1, true), 1);
     other.abort('itself');
     expect([other.signal.aborted, other.signal.reason]).toEqual([true, 'itself']);
   });
 
   it('that has ended hears no more of what is outside, but can still be aborted by itself', () => {
-    const outer = new Scope(undefined, 1);
+    const outer = new Scope(undefined, 1, true);
     const inner = new Scope(outer, 1);
     const log: string[] = [];
     inner.listen(recorder(log, 'inner'));
