@@ -14,7 +14,7 @@ function recorder(log: string[], name: string, then: () => void = () => {}): Abo
 
 describe('a scope around which there is nothing', () => {
   it('has no reason, is aborted by itself only, and then once', () => {
-    const scope = new Scope(undefined, 3);
+    const scope = new Scope(undefined, 3, true);
     expect([scope.attempt, scope.aborted, scope.reason]).toEqual([3, false, undefined]);
     const { signal } = scope;
     expect(scope.signal).toBe(signal);
