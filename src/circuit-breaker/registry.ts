@@ -99,7 +99,7 @@ class KeyedBreakers implements BreakerRegistry {
   }
 
   get(key: string): CircuitBreaker {
-    const usedAtMs = this.#clock.now();
+    const usedAtMs = this.#idleAfterMs < Infinity ? this.#clock.now() : 0;
     const known = this.#breakers.get(key);
     const kept = known ?? { breaker: createCircuitBreaker({ name: key, ...this.#create(key) }), usedAtMs };
     kept.usedAtMs = usedAtMs;
