@@ -1,7 +1,7 @@
 export { pipeline } from './pipeline.ts';
 export type { AddsOf, PipelinePart } from './pipeline.ts';
 export { retry } from './retry.ts';
-export type { RetryEvent, RetryOptions } from './retry.ts';
+export type { GiveUpReason, RetryEvent, RetryOptions } from './retry.ts';
 export { createRetryBudget, createTokenThrottle } from './retry-budget.ts';
 export type { RetryBudget, RetryBudgetOptions, TokenThrottleOptions } from './retry-budget.ts';
 export { constantBackoff, exponentialBackoff } from '../core/backoff.ts';
