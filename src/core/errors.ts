@@ -4,6 +4,7 @@ export type ErrorCode =
   | 'ERR_CHAOS_FAULT'
   | 'ERR_CIRCUIT_OPEN'
   | 'ERR_HEDGE_SUPERSEDED'
+  | 'ERR_STORE_TIMEOUT'
   | 'ERR_TIMEOUT';
 
 /** The codes of calls that were turned away before their operation was started. */
