@@ -4,8 +4,12 @@ export type ErrorCode =
   | 'ERR_CHAOS_FAULT'
   | 'ERR_CIRCUIT_OPEN'
   | 'ERR_HEDGE_SUPERSEDED'
+  | 'ERR_NO_WORKER_ID'
+  | 'ERR_SNOWFLAKE_EXHAUSTED'
+  | 'ERR_SNOWFLAKE_LEAD'
   | 'ERR_STORE_TIMEOUT'
-  | 'ERR_TIMEOUT';
+  | 'ERR_TIMEOUT'
+  | 'ERR_WORKER_LEASE_LOST';
 
 /** The codes of calls that were turned away before their operation was started. */
 const REJECTION_CODES: readonly string[] = ['ERR_BULKHEAD_REJECTED', 'ERR_CIRCUIT_OPEN'];
