@@ -1,0 +1,53 @@
+/** Asks for any worker id of a pool. */
+export interface LeaseRequest {
+  readonly pool: string;
+  /** The pool has the worker ids 0 to this less one. */
+  readonly workerIds: number;
+  /** Names this one request: a request that is sent twice gets the same grant twice. */
+  readonly owner: string;
+  readonly ttlMs: number;
+  /** `wait`: worker ids that the store knows nothing of are free from `ttlMs` on, because it may have lost their leases. */
+  readonly coldStart: 'wait' | 'immediate';
+}
+
+/** Asks for more time. */
+export interface LeaseRenewal {
+  readonly pool: string;
+  readonly workerId: number;
+  readonly owner: string;
+  readonly ttlMs: number;
+}
+
+/** Gives a worker id back. */
+export interface LeaseRelease {
+  readonly pool: string;
+  readonly workerId: number;
+  readonly owner: string;
+  /** The holder has used no time from here on: the next window may start here. */
+  readonly untilMs: number;
+}
+
+/** A window of time, in Unix milliseconds, in which ids of a worker belong to one holder. */
+export interface LeaseGrant {
+  readonly workerId: number;
+  /** Grows with each grant of this worker id. */
+  readonly fencingToken: number;
+  /** At least the `untilMs` of every window that the store has granted for this worker id. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** The time of the store at the grant. */
+  readonly nowMs: number;
+}
+
+/**
+ * Where leases are kept. Each verb is one atomic step, decided by the store's own clock, and settles in bounded
+ * time. What makes ids unique is a single promise: windows of one worker id do not overlap.
+ */
+export interface WorkerLeaseStore {
+  /** Grants a window of a worker id that nobody holds; `null` when there is none. */
+  acquire(request: LeaseRequest): PromiseLike<LeaseGrant | null>;
+  /** Extends the window of `owner` to `ttlMs` from now, never shortens it; `null` when it is no longer the owner. */
+  renew(renewal: LeaseRenewal): PromiseLike<LeaseGrant | null>;
+  /** Ends the window of `owner` at `untilMs` and frees the worker id. Does nothing when it is no longer the owner. */
+  release(release: LeaseRelease): PromiseLike<void>;
+}
