@@ -2,28 +2,30 @@ import type { Member } from './member.ts';
 import { isBefore, MAX_POINTS } from './member.ts';
 import { amount } from '../core/check.ts';
 
-type Numbers = Uint16Array | Uint32Array;
-
 /** Members in the order in which they serve a key, with repetitions: a ring from somewhere on, or a ranking. */
 export interface Order {
   readonly members: readonly Member[];
   readonly ids: readonly string[];
-  /** Indexes of members. From its last place it goes on at 1, since the last place is the first again. */
-  readonly owners: Numbers;
   /** Members that own something. */
   readonly live: number;
+  /** Indexes of members in the bits of `mask`. The last word is the first again: after it comes the second. */
+  readonly words: Uint32Array;
+  readonly mask: number;
   /** When each member, and each zone, was seen last, by a clock that only moves on. */
   seen?: Float64Array;
   now: number;
   zones?: Zones;
 }
 
-/** Points on a circle of 2^32 positions, sorted, and behind them the first once more at the last position. */
+/**
+ * Points on a circle of 2^32 positions, sorted. The top bits of a position choose a stretch; a point is one word: the
+ * rest of its position above as many bits for its owner. So a lookup touches two cache lines, whatever the size.
+ */
 export interface Circle extends Order {
-  readonly positions: Uint32Array;
-  /** The first point at or after each stretch of `2 ** shift` positions. */
+  /** Where the points of each stretch begin in `words`. */
   readonly index: Uint32Array;
-  readonly shift: number;
+  /** How many bits of a position choose the stretch. */
+  readonly bits: number;
 }
 
 interface Zones {
@@ -33,70 +35,88 @@ interface Zones {
   readonly wider: readonly number[];
 }
 
-/** Points that are not in order yet. */
+/** Points side by side. */
 export interface Points {
   readonly positions: Uint32Array;
-  readonly owners: Numbers;
+  readonly owners: Uint32Array;
 }
 
 /** Room for `count` points, or a refusal when that is too much. */
-export function makePoints(count: number, members: readonly Member[]): Points {
-  amount('points', count, 0, MAX_POINTS + 1);
-  const Owners = members.length > 65_536 ? Uint32Array : Uint16Array;
-  return { positions: new Uint32Array(count), owners: new Owners(count) };
+export function makePoints(count: number): Points {
+  amount('points', count, 0, MAX_POINTS);
+  return { positions: new Uint32Array(count), owners: new Uint32Array(count) };
 }
 
-/** Sorts points into stretches small enough to be searched one by one: linear, as positions are hashes. */
-export function arrange(members: readonly Member[], loose: Points): Circle {
-  const count = loose.owners.length;
-  // Memory against cache misses: two stretches a point while both fit into the cache, then one for two points.
-  const shift = Math.clz32(count) + (count < 65_536 ? -1 : 2);
-  const index = new Uint32Array(2 ** (32 - shift) + 2);
-  const { positions, owners } = makePoints(count + 1, members);
-  for (let k = 0; k < count; k++) index[(loose.positions[k]! >>> shift) + 2]!++;
+/** Sorts points stretch by stretch; linear, because positions are hashes. */
+export function arrange(members: readonly Member[], { positions, owners }: Points): Circle {
+  const count = positions.length;
+  const bits = bitsFor(count, members.length);
+  const shift = 32 - bits;
+  const index = new Uint32Array(2 ** bits + 2);
+  for (let k = 0; k < count; k++) index[(positions[k]! >>> shift) + 2]!++;
   for (let k = 2; k < index.length; k++) index[k]! += index[k - 1]!;
+  const circle = { ...orderOf(members, new Uint32Array(count + 1), 2 ** bits - 1), index, bits };
   for (let k = 0; k < count; k++) {
-    const position = loose.positions[k]!;
-    const owner = loose.owners[k]!;
-    // This counter ends as the start of the next stretch. Places not filled yet are 0, which nothing is below.
-    let at = index[(position >>> shift) + 1]!++;
-    for (; at > 0; at--) {
-      const lower = positions[at - 1]!;
-      const isAfter =
-        lower === position ? !isBefore(members[owner]!, members[owners[at - 1]!]!) : lower < position;
-      if (isAfter) break;
-      positions[at] = lower;
-      owners[at] = owners[at - 1]!;
-    }
-    positions[at] = position;
-    owners[at] = owner;
+    const stretch = positions[k]! >>> shift;
+    // This counter ends where the next stretch begins, which is where it has to be.
+    insert(circle, index[stretch]!, index[stretch + 1]!++, ((positions[k]! << bits) | owners[k]!) >>> 0);
   }
-  positions[count] = 0xffffffff;
-  owners[count] = owners[0]!;
-  return { ...orderOf(members, owners), positions, index, shift };
+  circle.words[count] = circle.words[0]!;
+  return circle;
 }
 
-export function orderOf(members: readonly Member[], owners: Numbers): Order {
+/** Two stretches a point as long as the cache holds them, then one for two points; and bits enough for the owners. */
+function bitsFor(count: number, members: number): number {
+  return Math.max(count < 65_536 ? 33 - Math.clz32(count) : 30 - Math.clz32(count), 32 - Math.clz32(members));
+}
+
+/** Puts a point into its stretch, which begins at `start` and ends before `at`. */
+function insert({ words, members, mask, bits }: Circle, start: number, at: number, word: number): void {
+  for (; at > start; at--) {
+    const lower = words[at - 1]!;
+    const isTie = (lower ^ word) >>> bits === 0;
+    if (isTie ? !isBefore(members[word & mask]!, members[lower & mask]!) : lower < word) break;
+    words[at] = lower;
+  }
+  words[at] = word;
+}
+
+/** The points in order: the inverse of {@link arrange}. */
+export function pointsOf({ index, bits, words, mask }: Circle): Points {
+  const points = makePoints(words.length - 1);
+  for (let stretch = 0; stretch <= mask; stretch++) {
+    for (let at = index[stretch]!; at < index[stretch + 1]!; at++) {
+      points.positions[at] = (stretch << (32 - bits)) | (words[at]! >>> bits);
+      points.owners[at] = words[at]! & mask;
+    }
+  }
+  return points;
+}
+
+export function orderOf(members: readonly Member[], words: Uint32Array, mask: number): Order {
   const live = members.filter(({ weight }) => weight > 0).length;
-  return { members, ids: members.map(({ id }) => id), owners, live, now: 0 };
+  return { members, ids: members.map(({ id }) => id), live, words, mask, now: 0 };
 }
 
 /** The place of the first point at or after a position. */
-export function find({ positions, index, shift }: Circle, position: number): number {
-  let at = index[position >>> shift]!;
-  while (positions[at]! < position) at++;
+export function find({ index, bits, words }: Circle, position: number): number {
+  const stretch = position >>> (32 - bits);
+  const end = index[stretch + 1]!;
+  const wanted = (position << bits) >>> 0;
+  let at = index[stretch]!;
+  while (at < end && words[at]! < wanted) at++;
   return at;
 }
 
 /** The first `count` different members from a place on. */
 export function take(order: Order, at: number, count: number): string[] {
-  const { owners, ids, live } = order;
+  const { words, mask, ids, live } = order;
   const seen = marksOf(order);
   const now = ++order.now;
   const taken: string[] = [];
   const wanted = Math.min(count, live);
   for (; taken.length < wanted; at = next(order, at)) {
-    const owner = owners[at]!;
+    const owner = words[at]! & mask;
     if (seen[owner] === now) continue;
     seen[owner] = now;
     taken.push(ids[owner]!);
@@ -106,24 +126,24 @@ export function take(order: Order, at: number, count: number): string[] {
 
 /** All members from a place on, each once. */
 export function* walk(order: Order, at: number): IterableIterator<string> {
-  const { owners, ids, live } = order;
+  const { words, mask, ids, live } = order;
   // Its own marks: the caller may do anything between two steps.
   const seen = new Set<number>();
   for (; seen.size < live; at = next(order, at)) {
-    const owner = owners[at]!;
+    const owner = words[at]! & mask;
     if (seen.has(owner)) continue;
     seen.add(owner);
     yield ids[owner]!;
   }
 }
 
-function next({ owners }: Order, at: number): number {
-  return at + 1 < owners.length ? at + 1 : 1;
+function next({ words }: Order, at: number): number {
+  return at + 1 < words.length ? at + 1 : 1;
 }
 
 /** The first `count` different members from a place on, in rounds: each zone gives one before any gives its next. */
 export function spread(order: Order, at: number, count: number): string[] {
-  const { owners, ids, live } = order;
+  const { words, mask, ids, live } = order;
   const { of, wider } = (order.zones ??= zonesOf(order));
   const room: number[] = [];
   let missing = Math.min(count, live);
@@ -134,7 +154,7 @@ export function spread(order: Order, at: number, count: number): string[] {
   const now = order.now + 1;
   order.now += ids.length;
   for (; missing > 0; at = next(order, at)) {
-    const owner = owners[at]!;
+    const owner = words[at]! & mask;
     if (seen[owner]! >= now) continue;
     seen[owner] = now;
     const zone = ids.length + of[owner]!;

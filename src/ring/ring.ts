@@ -1,7 +1,7 @@
 import { integer, oneOf, refuse } from '../core/check.ts';
 import { hashWords, newHash128 } from '../core/hash.ts';
 import type { Circle, Points } from './circle.ts';
-import { arrange, find, makePoints, spread, take, walk } from './circle.ts';
+import { arrange, find, makePoints, pointsOf, spread, take, walk } from './circle.ts';
 import type { RingKey } from './key.ts';
 import { checkSeed, hashKey } from './key.ts';
 import type { Member, RingNode } from './member.ts';
@@ -120,7 +120,7 @@ class HashRing implements Ring {
   }
 
   get points(): number {
-    return this.#circle.owners.length - 1;
+    return this.#circle.words.length - 1;
   }
 
   get nodes(): ReadonlyMap<string, RingNode> {
@@ -128,8 +128,8 @@ class HashRing implements Ring {
   }
 
   get(key: RingKey): string | undefined {
-    const { ids, owners } = this.#circle;
-    return ids[owners[this.#find(key)]!];
+    const { ids, words, mask } = this.#circle;
+    return ids[words[this.#find(key)]! & mask];
   }
 
   getN(key: RingKey, count: number, options: ReplicaOptions = {}): string[] {
@@ -165,14 +165,15 @@ class HashRing implements Ring {
   }
 
   ownership(): Map<string, number> {
-    const { positions, owners, ids } = this.#circle;
-    const shares = new Float64Array(ids.length);
-    let before = -1;
-    for (const [at, position] of positions.entries()) {
-      shares[owners[at]!]! += (position - before) / 2 ** 32;
-      before = position;
+    const { positions, owners } = pointsOf(this.#circle);
+    const shares = new Float64Array(this.size);
+    // What is after the last point belongs to the first.
+    let before = (positions.at(-1) ?? 0) - 2 ** 32;
+    for (let at = 0; at < positions.length; at++) {
+      shares[owners[at]!]! += (positions[at]! - before) / 2 ** 32;
+      before = positions[at]!;
     }
-    return new Map(ids.map((id, owner) => [id, shares[owner]!]));
+    return new Map(this.#circle.ids.map((id, owner) => [id, shares[owner]!]));
   }
 
   #find(key: RingKey): number {
@@ -181,12 +182,13 @@ class HashRing implements Ring {
 
   /** Puts `member` in the place of that of index `changed`, or nobody. */
   #change(changed: number, member?: Member): Ring {
-    const { members, positions, owners } = this.#circle;
+    const { members } = this.#circle;
     const others = member ? [member] : [];
     const now = [...members.slice(0, changed), ...others, ...members.slice(changed + 1)];
     const points = pointsFor(now, this.#vnodes);
+    const { positions, owners } = pointsOf(this.#circle);
     let kept = 0;
-    for (let at = 0; at < this.points; at++) {
+    for (let at = 0; at < positions.length; at++) {
       const owner = owners[at]!;
       if (owner === changed) continue;
       points.positions[kept] = positions[at]!;
@@ -198,10 +200,7 @@ class HashRing implements Ring {
 }
 
 function pointsFor(members: readonly Member[], vnodes: number): Points {
-  return makePoints(
-    members.reduce((sum, member) => sum + countOf(member, vnodes), 0),
-    members,
-  );
+  return makePoints(members.reduce((sum, member) => sum + countOf(member, vnodes), 0));
 }
 
 function countOf({ weight }: Member, vnodes: number): number {
