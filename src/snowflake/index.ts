@@ -5,7 +5,7 @@ export type { SharedSnowflakeOptions } from './shared.ts';
 export { createLeasedSnowflake } from './leased.ts';
 export type { LeasedSnowflake, LeasedSnowflakeOptions } from './leased.ts';
 export { acquireWorkerLease } from './lease.ts';
-export type { WorkerLease, WorkerLeaseOptions } from './lease.ts';
+export type { WorkerLease, WorkerLeaseEvent, WorkerLeaseOptions } from './lease.ts';
 export type { LeaseGrant, LeaseRelease, LeaseRenewal, LeaseRequest, WorkerLeaseStore } from './lease-store.ts';
 export { snowflakeCodec } from './codec.ts';
 export type { SnowflakeCodec, SnowflakeParts } from './codec.ts';

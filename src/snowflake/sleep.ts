@@ -1,7 +1,11 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock, TimerHandle } from '../core/clock.ts';
+import { keepAlive } from '../core/clock.ts';
+
+/** The part of a clock that waits. */
+type Timers = Pick<Clock, 'setTimeout' | 'clearTimeout'>;
 
 /** Waits; an abort ends the wait with its reason. Leaves no timer and no listener behind. */
-export function sleep(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
+export function sleep(clock: Timers, ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = (): void => {
       clock.clearTimeout(timer);
@@ -13,4 +17,14 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal | undefined)
     if (signal?.aborted) end();
     else signal?.addEventListener('abort', end);
   });
+}
+
+/** Waits as {@link sleep} does, for nobody: the process may end meanwhile. */
+export function doze(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
+  const background = (fn: () => void, delayMs: number): TimerHandle => {
+    const timer = clock.setTimeout(fn, delayMs);
+    keepAlive(timer, false);
+    return timer;
+  };
+  return sleep({ setTimeout: background, clearTimeout: (timer) => clock.clearTimeout(timer) }, ms, signal);
 }
