@@ -1,5 +1,17 @@
+export { createBoundedLoads } from './bounded-loads.ts';
+export type { BoundedLoads, BoundedLoadsOptions, LoadLease } from './bounded-loads.ts';
+export { diffRings } from './diff.ts';
+export type { Move, RingDiff } from './diff.ts';
+export { jumpHash } from './jump-hash.ts';
+export { createKetamaRing } from './ketama.ts';
+export type { KetamaRing } from './ketama.ts';
 export { hashPosition } from './key.ts';
 export type { RingKey } from './key.ts';
+export { createMaglev } from './maglev.ts';
+export type { Maglev, MaglevOptions } from './maglev.ts';
 export type { RingNode } from './member.ts';
+export { redisSlot } from './redis-slot.ts';
+export { createRendezvous } from './rendezvous.ts';
+export type { Rendezvous } from './rendezvous.ts';
 export { createRing } from './ring.ts';
 export type { ReplicaOptions, Ring, RingOptions } from './ring.ts';
