@@ -38,6 +38,9 @@ export const HEADER = 64;
 /** Positions are 32-bit numbers. */
 const MOST_BITS = 2 ** 32;
 
+/** What is kept in hand, because the bits that a set of keys happens to hit are a little more or fewer than expected. */
+const MARGIN = 0.97;
+
 /** A rate below what 96 bits of hash can keep at the largest size is refused long before. */
 const LEAST_RATE = 1e-15;
 
@@ -53,12 +56,13 @@ export function bloomSize(options: BloomSizeOptions): BloomSize {
   checkRate(falsePositiveRate);
   const isBlocked = oneOf('layout', layout, ['blocked', 'standard']) === 'blocked';
   // A filter without blocks is one block of all its bits.
-  let size = smallest(32, 1, 1, (bits, hashes) => rateOf(capacity, 1, bits, hashes), falsePositiveRate);
+  const target = falsePositiveRate * MARGIN;
+  let size = smallest(32, 1, 1, (bits, hashes) => rateOf(capacity, 1, bits, hashes), target);
   if (isBlocked && size) {
     // No blocked filter is smaller than the standard one.
     const from = Math.max(1, Math.floor(size.bits / BLOCK));
     const rate = (bits: number, hashes: number): number => rateOf(capacity, bits / BLOCK, BLOCK, hashes);
-    size = smallest(BLOCK, from, size.hashes, rate, falsePositiveRate);
+    size = smallest(BLOCK, from, size.hashes, rate, target);
   }
   return size ?? refuse('capacity', `small enough for 2^32 bits at a rate of ${falsePositiveRate}`, capacity);
 }
