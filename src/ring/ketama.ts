@@ -1,4 +1,4 @@
-import { integer, oneOf, refuse } from '../core/check.ts';
+import { integer, oneOf } from '../core/check.ts';
 import type { Circle } from './circle.ts';
 import { arrange, find, makePoints, spread, take } from './circle.ts';
 import type { RingKey } from './key.ts';
@@ -27,7 +27,7 @@ export type KetamaRing = Pick<Ring, 'get' | 'getN'>;
  */
 export function createKetamaRing(servers: Iterable<string | RingNode>): KetamaRing {
   const circle = ketamaCircle(servers);
-  const at = (key: RingKey): number => find(circle, md5(bytesOf(key))[0]! >>> 0);
+  const at = (key: RingKey): number => find(circle, md5(key)[0]! >>> 0);
   return {
     get: (key) => circle.ids[circle.words[at(key)]! & circle.mask],
     getN(key, count, { spread: by = 'node' } = {}) {
@@ -53,7 +53,7 @@ export function ketamaCircle(servers: Iterable<string | RingNode>): Circle {
   let at = 0;
   for (const [owner, { id }] of members.entries()) {
     for (let k = 0; k < digests[owner]!; k++, at += 4) {
-      points.positions.set(md5(bytesOf(`${id}-${k}`)), at);
+      points.positions.set(md5(`${id}-${k}`), at);
       points.owners.fill(owner, at, at + 4);
     }
   }
@@ -64,9 +64,4 @@ export function ketamaCircle(servers: Iterable<string | RingNode>): Circle {
 function digestsOf(weight: number, sum: number, servers: number): number {
   const share = Math.fround(Math.fround(weight) / Math.fround(sum));
   return sum > 0 ? Math.floor(Math.fround(share * 40 * servers)) : 0;
-}
-
-function bytesOf(key: RingKey): Uint8Array {
-  if (typeof key === 'string') return new TextEncoder().encode(key);
-  return (key as Uint8Array | undefined)?.[Symbol.toStringTag] === 'Uint8Array' ? key : refuse('key', 'text or a Uint8Array', key);
 }

@@ -3,7 +3,6 @@ import { hashWords, newHash128 } from '../core/hash.ts';
 import { orderOf, spread, take } from './circle.ts';
 import type { RingKey } from './key.ts';
 import { checkSeed, hashKey } from './key.ts';
-import type { Member } from './member.ts';
 import { isBefore, membersOf } from './member.ts';
 import type { Ring, RingOptions } from './ring.ts';
 
