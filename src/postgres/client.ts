@@ -2,10 +2,7 @@
 export type SqlValue = string | number | null;
 
 /** Runs one statement with parameters $1, $2, ... and answers its rows. */
-export type SqlQuery = (
-  text: string,
-  params: readonly SqlValue[],
-) => PromiseLike<readonly Record<string, unknown>[]>;
+export type SqlQuery = (text: string, params: readonly SqlValue[]) => PromiseLike<readonly Record<string, unknown>[]>;
 
 /**
  * The port through which this library speaks to PostgreSQL: write your own, or take {@link fromPg},
@@ -100,7 +97,10 @@ export interface PostgresJsLike extends PostgresJsRunner {
  * ```
  */
 export function fromPostgresJs(sql: PostgresJsLike): SqlClient {
-  const queryOf = (runner: PostgresJsRunner): SqlQuery => async (text, params) => runner.unsafe(text, [...params]);
+  const queryOf =
+    (runner: PostgresJsRunner): SqlQuery =>
+    async (text, params) =>
+      runner.unsafe(text, [...params]);
   return {
     query: queryOf(sql),
     transaction: async <T>(fn: (query: SqlQuery) => PromiseLike<T>): Promise<T> => {
@@ -134,8 +134,10 @@ export interface PgliteLike extends PgliteRunner {
  * ```
  */
 export function fromPglite(db: PgliteLike): SqlClient {
-  const queryOf = (runner: PgliteRunner): SqlQuery => async (text, params) =>
-    (await runner.query(text, [...params])).rows as readonly Record<string, unknown>[];
+  const queryOf =
+    (runner: PgliteRunner): SqlQuery =>
+    async (text, params) =>
+      (await runner.query(text, [...params])).rows as readonly Record<string, unknown>[];
   return {
     query: queryOf(db),
     transaction: (fn) => db.transaction(async (inner) => fn(queryOf(inner))),

@@ -71,7 +71,13 @@ export function redisWorkerLeaseStore(send: RedisSend, options: RedisWorkerLease
 /** A reply of five numbers, or nothing. */
 function grantOf(reply: unknown): LeaseGrant | null {
   if (!Array.isArray(reply)) return null;
-  const [workerId, fencingToken, fromMs, untilMs, nowMs] = reply.map(Number) as [number, number, number, number, number];
+  const [workerId, fencingToken, fromMs, untilMs, nowMs] = reply.map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   return { workerId, fencingToken, fromMs, untilMs, nowMs };
 }
 

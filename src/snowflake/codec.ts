@@ -75,7 +75,10 @@ class PlanCodec implements SnowflakeCodec {
 
   encode({ timestampMs, workerId = 0, sequence = 0 }: Partial<SnowflakeParts> & { timestampMs: number }): bigint {
     const { epochMs, lastTick, lastWorker, lastSequence, workerScale, sequenceScale } = this.#plan;
-    const tick = tickAt(this.#plan, integer('timestampMs', timestampMs, epochMs, startOf(this.#plan, lastTick + 1) - 1));
+    const tick = tickAt(
+      this.#plan,
+      integer('timestampMs', timestampMs, epochMs, startOf(this.#plan, lastTick + 1) - 1),
+    );
     const worker = integer('workerId', workerId, 0, lastWorker) * workerScale;
     return this.#first(tick) + BigInt(worker + integer('sequence', sequence, 0, lastSequence) * sequenceScale);
   }

@@ -22,4 +22,5 @@ export {
   twitterLayout,
 } from './layout.ts';
 export type { SnowflakeLayout } from './layout.ts';
+export type { Clock, TimerHandle } from '../core/clock.ts';
 export { NoWorkerIdError, SnowflakeExhaustedError, SnowflakeLeadError, WorkerLeaseLostError } from './errors.ts';

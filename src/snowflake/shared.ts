@@ -52,7 +52,10 @@ const LARGEST = 0xffff_ffff_ffff_ffffn;
 function useOf(plan: Plan, worker: number): bigint {
   const { epochMs, tickMs, lastTick, lastSequence, workerScale, sequenceScale } = plan;
   const parts = [worker, epochMs, tickMs, lastTick, lastSequence, workerScale, sequenceScale];
-  const mixed = parts.reduce((hash, part) => ((hash ^ BigInt(part)) * 0x100_0000_01b3n) & LARGEST, 0xcbf2_9ce4_8422_2325n);
+  const mixed = parts.reduce(
+    (hash, part) => ((hash ^ BigInt(part)) * 0x100_0000_01b3n) & LARGEST,
+    0xcbf2_9ce4_8422_2325n,
+  );
   return mixed | 1n;
 }
 

@@ -240,7 +240,7 @@ class Generator implements Snowflake {
     const plan = this.#plan;
     const capacity = this.#lastSequence + 1;
     const nowTick = tickAt(plan, amount('clock.epochMs()', now, -LAST_MS, LAST_MS));
-    this.#birth ??= (this.#tick = Math.max(this.#tick, nowTick), nowTick);
+    this.#birth ??= ((this.#tick = Math.max(this.#tick, nowTick)), nowTick);
     let tick = this.#tick;
     let sequence = this.#sequence + 1;
     if (nowTick > tick) {

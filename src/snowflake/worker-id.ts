@@ -4,7 +4,9 @@ import { integer, refuse } from '../core/check.ts';
 function ordinal(name: string, text: string | undefined, max: number): number {
   integer('max', max, 0);
   const isNumber = typeof text === 'string' && /^(0|[1-9]\d*)$/.test(text);
-  return isNumber && Number(text) <= max ? Number(text) : refuse(name, `an integer of at least 0 and at most ${max}`, text);
+  return isNumber && Number(text) <= max
+    ? Number(text)
+    : refuse(name, `an integer of at least 0 and at most ${max}`, text);
 }
 
 /**
