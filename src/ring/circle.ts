@@ -1,6 +1,6 @@
 import type { Member } from './member.ts';
 import { isBefore, MAX_POINTS } from './member.ts';
-import { amount } from '../core/check.ts';
+import { amount, refuse } from '../core/check.ts';
 
 /** Members in the order in which they serve a key, with repetitions: a ring from somewhere on, or a ranking. */
 export interface Order {
@@ -9,7 +9,7 @@ export interface Order {
   /** Members that own something. */
   readonly live: number;
   /** Indexes of members in the bits of `mask`. The last word is the first again: after it comes the second. */
-  readonly words: Uint32Array;
+  readonly words: Int32Array;
   readonly mask: number;
   /** When each member, and each zone, was seen last, by a clock that only moves on. */
   seen?: Float64Array;
@@ -18,12 +18,14 @@ export interface Order {
 }
 
 /**
- * Points on a circle of 2^32 positions, sorted. The top bits of a position choose a stretch; a point is one word: the
- * rest of its position above as many bits for its owner. So a lookup touches two cache lines, whatever the size.
+ * Points on a circle of 2^32 positions, sorted. The top bits of a position choose a stretch; a point is one word of 31
+ * bits: the rest of its position above the owner. So a lookup touches two cache lines, whatever the size.
  */
 export interface Circle extends Order {
-  /** Where the points of each stretch begin in `words`. */
-  readonly index: Uint32Array;
+  /** Where each group of 64 stretches begins in `words`. */
+  readonly groups: Uint32Array;
+  /** Where the points of each stretch begin, from there on. */
+  readonly starts: Uint16Array;
   /** How many bits of a position choose the stretch. */
   readonly bits: number;
 }
@@ -41,9 +43,12 @@ export interface Points {
   readonly owners: Uint32Array;
 }
 
-/** Room for `count` points, or a refusal when that is too much. */
+/** A number of points, or a refusal when that is too much. */
+export function checkCount(count: number): number {
+  return amount('points', count, 0, MAX_POINTS);
+}
+
 export function makePoints(count: number): Points {
-  amount('points', count, 0, MAX_POINTS);
   return { positions: new Uint32Array(count), owners: new Uint32Array(count) };
 }
 
@@ -55,59 +60,124 @@ export function arrange(members: readonly Member[], { positions, owners }: Point
   const index = new Uint32Array(2 ** bits + 2);
   for (let k = 0; k < count; k++) index[(positions[k]! >>> shift) + 2]!++;
   for (let k = 2; k < index.length; k++) index[k]! += index[k - 1]!;
-  const circle = { ...orderOf(members, new Uint32Array(count + 1), 2 ** bits - 1), index, bits };
+  const order = orderOf(members, new Int32Array(count + 1), 2 ** (bits - 1) - 1);
   for (let k = 0; k < count; k++) {
     const stretch = positions[k]! >>> shift;
     // This counter ends where the next stretch begins, which is where it has to be.
-    insert(circle, index[stretch]!, index[stretch + 1]!++, ((positions[k]! << bits) | owners[k]!) >>> 0);
+    insert(order, index[stretch]!, index[stretch + 1]!++, wordOf(positions[k]!, owners[k]!, bits));
   }
-  circle.words[count] = circle.words[0]!;
-  return circle;
+  order.words[count] = order.words[0]!;
+  const groups = Uint32Array.from({ length: (2 ** bits >>> 6) + 1 }, (_, group) => index[group << 6]!);
+  const starts = new Uint16Array(2 ** bits + 1);
+  for (let k = 0; k < starts.length; k++) starts[k] = checkCrowd(index[k]! - groups[k >>> 6]!);
+  return { ...order, groups, starts, bits };
 }
 
-/**
- * Eight stretches a point in a small ring, so that most are empty and the search ends at once; then fewer, since more
- * would not fit into the processor's cache; and bits enough for the owners.
- */
-function bitsFor(count: number, members: number): number {
+/** Positions are hashes: a crowd is no accident. */
+function checkCrowd(count: number): number {
+  return count > 0xffff ? refuse('points', 'of ids whose hashes differ', count) : count;
+}
+
+function wordOf(position: number, owner: number, bits: number): number {
+  return ((position << bits) >>> 1) | owner;
+}
+
+/** The bits for stretches: many empty ones in a small ring, fewer where they would leave the processor's cache. */
+export function bitsFor(count: number, members: number): number {
   const zeros = Math.clz32(count);
-  return Math.max(Math.min(35 - zeros, Math.max(16, 31 - zeros)), 32 - Math.clz32(members));
+  return Math.max(Math.min(34 - zeros, Math.max(15, 32 - zeros)), 33 - Math.clz32(members));
 }
 
 /** Puts a point into its stretch, which begins at `start` and ends before `at`. */
-function insert({ words, members, mask, bits }: Circle, start: number, at: number, word: number): void {
+function insert({ words, members, mask }: Order, start: number, at: number, word: number): void {
   for (; at > start; at--) {
     const lower = words[at - 1]!;
-    const isTie = (lower ^ word) >>> bits === 0;
+    const isTie = (lower ^ word) <= mask;
     if (isTie ? !isBefore(members[word & mask]!, members[lower & mask]!) : lower < word) break;
     words[at] = lower;
   }
   words[at] = word;
 }
 
+/**
+ * A circle with the points of one member more (`step` 1) or fewer (-1), by copying. `positions` are the points' and
+ * sorted; `members` has the member at the index `owner`.
+ */
+export function revise(circle: Circle, members: readonly Member[], owner: number, positions: Uint32Array, step: 1 | -1): Circle {
+  const { bits, mask, words: old } = circle;
+  const words = new Int32Array(old.length + step * positions.length);
+  const groups = circle.groups.slice();
+  const starts = circle.starts.slice();
+  let shift = 0;
+  let from = 0;
+  let group = 0;
+  for (const position of positions) {
+    const stretch = position >>> -bits;
+    for (; group <= stretch >>> 6; group++) groups[group]! += shift;
+    for (let later = stretch + 1; later < starts.length && (later & 63) > 0; later++) {
+      starts[later] = checkCrowd(starts[later]! + step);
+    }
+    const word = wordOf(position, owner, bits);
+    const end = startOf(circle, stretch + 1);
+    let at = Math.max(from, find(circle, position));
+    for (; at < end && (old[at]! ^ word) <= mask; at++) {
+      if (!isBefore(members[old[at]! & mask]!, members[owner]!)) break;
+    }
+    for (; from < at; from++) words[from + shift] = old[from]!;
+    if (step > 0) words[at + shift] = word;
+    else from++;
+    shift += step;
+  }
+  for (; group < groups.length; group++) groups[group]! += shift;
+  for (; from < old.length - 1; from++) words[from + shift] = old[from]!;
+  words[words.length - 1] = words[0]!;
+  return { ...orderOf(members, words, mask), groups, starts, bits };
+}
+
+/** A circle whose member of index `owner`, which has no points any more, has left. */
+export function withoutMember(circle: Circle, members: readonly Member[], owner: number): Circle {
+  const { words, mask, groups, starts, bits } = circle;
+  const renumbered = words.slice();
+  for (let at = 0; at < words.length && owner < members.length; at++) {
+    const word = words[at]!;
+    renumbered[at] = word - ((owner - (word & mask)) >>> 31);
+  }
+  return { ...orderOf(members, renumbered, mask), groups, starts, bits };
+}
+
 /** The points in order: the inverse of {@link arrange}. */
-export function pointsOf({ index, bits, words, mask }: Circle): Points {
+export function pointsOf(circle: Circle): Points {
+  const { bits, words, mask } = circle;
   const points = makePoints(words.length - 1);
-  for (let stretch = 0; stretch <= mask; stretch++) {
-    for (let at = index[stretch]!; at < index[stretch + 1]!; at++) {
-      points.positions[at] = (stretch << (32 - bits)) | (words[at]! >>> bits);
+  for (let stretch = 0; stretch < 2 ** bits; stretch++) {
+    const end = startOf(circle, stretch + 1);
+    for (let at = startOf(circle, stretch); at < end; at++) {
+      points.positions[at] = (stretch << (32 - bits)) | ((words[at]! << 1) >>> bits);
       points.owners[at] = words[at]! & mask;
     }
   }
   return points;
 }
 
-export function orderOf(members: readonly Member[], words: Uint32Array, mask: number): Order {
+export function orderOf(members: readonly Member[], words: Int32Array, mask: number): Order {
   const live = members.filter(({ weight }) => weight > 0).length;
   return { members, ids: members.map(({ id }) => id), live, words, mask, now: 0 };
 }
 
+function startOf({ groups, starts }: Circle, stretch: number): number {
+  return groups[stretch >>> 6]! + starts[stretch]!;
+}
+
 /** The place of the first point at or after a position. */
-export function find({ index, bits, words }: Circle, position: number): number {
-  const stretch = position >>> (32 - bits);
-  const end = index[stretch + 1]!;
-  const wanted = (position << bits) >>> 0;
-  let at = index[stretch]!;
+export function find(circle: Circle, position: number): number {
+  const { bits, words } = circle;
+  const stretch = position >>> -bits;
+  const wanted = (position << bits) >>> 1;
+  const end = startOf(circle, stretch + 1);
+  let at = startOf(circle, stretch);
+  // The first step without a branch, which would be a coin's toss for the processor: one further if both differences
+  // are below 0.
+  at -= ((at - end) & (words[at]! - wanted)) >> 31;
   while (at < end && words[at]! < wanted) at++;
   return at;
 }

@@ -1,6 +1,6 @@
 import { integer, oneOf } from '../core/check.ts';
 import type { Circle } from './circle.ts';
-import { arrange, find, makePoints, spread, take } from './circle.ts';
+import { arrange, checkCount, find, makePoints, spread, take } from './circle.ts';
 import type { RingKey } from './key.ts';
 import { md5 } from './md5.ts';
 import type { Member, RingNode } from './member.ts';
@@ -49,7 +49,7 @@ export function ketamaCircle(servers: Iterable<string | RingNode>): Circle {
     members.push(member);
     digests.push(count);
   }
-  const points = makePoints(4 * digests.reduce((total, count) => total + count, 0));
+  const points = makePoints(checkCount(4 * digests.reduce((total, count) => total + count, 0)));
   let at = 0;
   for (const [owner, { id }] of members.entries()) {
     for (let k = 0; k < digests[owner]!; k++, at += 4) {

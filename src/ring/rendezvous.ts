@@ -49,7 +49,7 @@ export function createRendezvous(options: Omit<RingOptions, 'vnodes'>): Rendezvo
       integer('count', count, 0);
       const pick = oneOf('spread', by, ['node', 'zone']) === 'zone' ? spread : take;
       weigh(key);
-      return pick(orderOf(members, Uint32Array.from(members.keys()).sort(compare), -1), 0, count);
+      return pick(orderOf(members, Int32Array.from(members.keys()).sort(compare), -1), 0, count);
     },
   };
 }

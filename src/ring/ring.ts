@@ -1,7 +1,7 @@
 import { integer, oneOf, refuse } from '../core/check.ts';
 import { hashWords, newHash128 } from '../core/hash.ts';
-import type { Circle, Points } from './circle.ts';
-import { arrange, find, makePoints, pointsOf, spread, take, walk } from './circle.ts';
+import type { Circle } from './circle.ts';
+import { arrange, bitsFor, checkCount, find, makePoints, pointsOf, revise, spread, take, walk, withoutMember } from './circle.ts';
 import type { RingKey } from './key.ts';
 import { checkSeed, hashKey } from './key.ts';
 import type { Member, RingNode } from './member.ts';
@@ -82,11 +82,7 @@ export interface Ring {
 export function createRing(options: RingOptions = {}): Ring {
   const { nodes = [], vnodes = 160, seed = 0 } = options;
   integer('vnodes', vnodes, 1, MAX_POINTS);
-  const members = membersOf(nodes, checkSeed(seed));
-  const points = pointsFor(members, vnodes);
-  let at = 0;
-  for (const [owner, member] of members.entries()) at = addPoints(points, at, member, owner, vnodes);
-  return new HashRing(arrange(members, points), vnodes, seed);
+  return new HashRing(build(membersOf(nodes, checkSeed(seed)), vnodes), vnodes, seed);
 }
 
 /** What `ring` is made of, for the functions beside it. */
@@ -180,42 +176,50 @@ class HashRing implements Ring {
     return find(this.#circle, hashKey(key, this.#seed).a >>> 0);
   }
 
-  /** Puts `member` in the place of that of index `changed`, or nobody. */
-  #change(changed: number, member?: Member): Ring {
-    const { members } = this.#circle;
-    const others = member ? [member] : [];
-    const now = [...members.slice(0, changed), ...others, ...members.slice(changed + 1)];
-    const points = pointsFor(now, this.#vnodes);
-    const { positions, owners } = pointsOf(this.#circle);
-    let kept = 0;
-    for (let at = 0; at < positions.length; at++) {
-      const owner = owners[at]!;
-      if (owner === changed) continue;
-      points.positions[kept] = positions[at]!;
-      points.owners[kept++] = owner > changed && !member ? owner - 1 : owner;
+  /** Puts `member`, or nobody, in the place of the member of index `owner`, if there is one. */
+  #change(owner: number, member?: Member): Ring {
+    const vnodes = this.#vnodes;
+    let circle = this.#circle;
+    const old = circle.members[owner];
+    const members = circle.members.slice();
+    members.splice(owner, 1, ...(member ? [member] : []));
+    if (bitsFor(countAll(members, vnodes), members.length) !== circle.bits) circle = build(members, vnodes);
+    else {
+      if (old) circle = revise(circle, circle.members, owner, positionsOf(old, vnodes).sort(), -1);
+      circle = member
+        ? revise(circle, members, owner, positionsOf(member, vnodes).sort(), 1)
+        : withoutMember(circle, members, owner);
     }
-    if (member) addPoints(points, kept, member, changed, this.#vnodes);
-    return new HashRing(arrange(now, points), this.#vnodes, this.#seed);
+    return new HashRing(circle, vnodes, this.#seed);
   }
 }
 
-function pointsFor(members: readonly Member[], vnodes: number): Points {
-  return makePoints(members.reduce((sum, member) => sum + countOf(member, vnodes), 0));
+function build(members: readonly Member[], vnodes: number): Circle {
+  const points = makePoints(countAll(members, vnodes));
+  let at = 0;
+  for (const [owner, member] of members.entries()) {
+    const positions = positionsOf(member, vnodes);
+    points.positions.set(positions, at);
+    points.owners.fill(owner, at, (at += positions.length));
+  }
+  return arrange(members, points);
+}
+
+function countAll(members: readonly Member[], vnodes: number): number {
+  return checkCount(members.reduce((sum, member) => sum + countOf(member, vnodes), 0));
 }
 
 function countOf({ weight }: Member, vnodes: number): number {
   return weight && Math.max(1, Math.round(vnodes * weight));
 }
 
-/** Adds the points of a member from place `at` on, and answers where they end. */
-function addPoints({ positions, owners }: Points, at: number, member: Member, owner: number, vnodes: number): number {
+/** The points of a member: each the hash of its id's hash and a number, so no two ids are taken for one another. */
+function positionsOf(member: Member, vnodes: number): Uint32Array {
   const hash = newHash128();
-  const count = countOf(member, vnodes);
-  // The hash of a hash and a number: no two ids can be mistaken for each other, whatever they end with.
-  for (let k = 0; k < count; k++, at++) {
+  const positions = new Uint32Array(countOf(member, vnodes));
+  for (let k = 0; k < positions.length; k++) {
     hashWords(hash, k, member.b, member.a);
-    positions[at] = hash.a;
-    owners[at] = owner;
+    positions[k] = hash.a;
   }
-  return at;
+  return positions;
 }
