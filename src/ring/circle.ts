@@ -104,34 +104,45 @@ function insert({ words, members, mask }: Order, start: number, at: number, word
  * sorted; `members` has the member at the index `owner`.
  */
 export function revise(circle: Circle, members: readonly Member[], owner: number, positions: Uint32Array, step: 1 | -1): Circle {
-  const { bits, mask, words: old } = circle;
-  const words = new Int32Array(old.length + step * positions.length);
+  const { bits, mask, words } = circle;
   const groups = circle.groups.slice();
   const starts = circle.starts.slice();
-  let shift = 0;
-  let from = 0;
+  const places = new Uint32Array(positions.length);
   let group = 0;
-  for (const position of positions) {
-    const stretch = position >>> -bits;
-    for (; group <= stretch >>> 6; group++) groups[group]! += shift;
+  for (let k = 0; k < positions.length; k++) {
+    const stretch = positions[k]! >>> -bits;
+    for (; group <= stretch >>> 6; group++) groups[group]! += k * step;
     for (let later = stretch + 1; later < starts.length && (later & 63) > 0; later++) {
       starts[later] = checkCrowd(starts[later]! + step);
     }
-    const word = wordOf(position, owner, bits);
+    const word = wordOf(positions[k]!, owner, bits);
     const end = startOf(circle, stretch + 1);
-    let at = Math.max(from, find(circle, position));
-    for (; at < end && (old[at]! ^ word) <= mask; at++) {
-      if (!isBefore(members[old[at]! & mask]!, members[owner]!)) break;
-    }
-    for (; from < at; from++) words[from + shift] = old[from]!;
-    if (step > 0) words[at + shift] = word;
-    else from++;
-    shift += step;
+    let at = find(circle, positions[k]!);
+    // A second point of the member at the same position is behind the first.
+    if (step < 0 && k > 0) at = Math.max(at, places[k - 1]! + 1);
+    while (at < end && (words[at]! ^ word) <= mask && isBefore(members[words[at]! & mask]!, members[owner]!)) at++;
+    places[k] = at;
   }
-  for (; group < groups.length; group++) groups[group]! += shift;
-  for (; from < old.length - 1; from++) words[from + shift] = old[from]!;
-  words[words.length - 1] = words[0]!;
-  return { ...orderOf(members, words, mask), groups, starts, bits };
+  for (; group < groups.length; group++) groups[group]! += positions.length * step;
+  const order = orderOf(members, step > 0 ? spaced(words, places) : closed(words, places), mask);
+  for (let k = 0; step > 0 && k < places.length; k++) order.words[places[k]! + k] = wordOf(positions[k]!, owner, bits);
+  order.words[order.words.length - 1] = order.words[0]!;
+  return { ...order, groups, starts, bits };
+}
+
+/** A copy with room for one more word before each of the places. */
+function spaced(words: Int32Array, places: Uint32Array): Int32Array {
+  const copy = new Int32Array(words.length + places.length);
+  copy.set(words);
+  for (let k = places.length - 1, end = words.length; k >= 0; end = places[k--]!) copy.copyWithin(places[k]! + k + 1, places[k]!, end);
+  return copy;
+}
+
+/** A copy without the words at the places. */
+function closed(words: Int32Array, places: Uint32Array): Int32Array {
+  const copy = words.slice();
+  for (let k = 0; k < places.length; k++) copy.copyWithin(places[k]! - k, places[k]! + 1, places[k + 1] ?? words.length);
+  return copy.subarray(0, words.length - places.length);
 }
 
 /** A circle whose member of index `owner`, which has no points any more, has left. */

@@ -15,3 +15,5 @@ export { createRendezvous } from './rendezvous.ts';
 export type { Rendezvous } from './rendezvous.ts';
 export { createRing } from './ring.ts';
 export type { ReplicaOptions, Ring, RingOptions } from './ring.ts';
+export { renderRing } from './render.ts';
+export type { RenderOptions } from './render.ts';
