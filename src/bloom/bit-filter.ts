@@ -6,8 +6,8 @@ import { checksum, writeHeader } from './header.ts';
 import type { BloomKey, HashedKey, KeyHash } from './key.ts';
 import { hashInto } from './key.ts';
 import type { Bits } from './probe.ts';
-import { setBits, testBits } from './probe.ts';
-import { BLOCK, HEADER } from './size.ts';
+import { setBits, testBits, touch } from './probe.ts';
+import { BLOCK, HEADER, TRAILER } from './size.ts';
 import { measure } from './stats.ts';
 
 /** Keys hashed before their bits are looked at, so that the processor waits for many cache lines at once. */
@@ -15,7 +15,7 @@ const BATCH = 64;
 
 /** Makes a filter, around `buffer` where there is one already. */
 export function createBitFilter(header: Header, isShared: boolean, buffer?: SharedArrayBuffer): BitFilter {
-  const size = HEADER + header.bits / 8;
+  const size = HEADER + header.bits / 8 + TRAILER;
   const memory = buffer ?? (isShared ? new SharedArrayBuffer(size) : new ArrayBuffer(size));
   if (!buffer) writeHeader(memory, header);
   return new BitFilter(header, memory, isShared);
@@ -36,7 +36,7 @@ export class BitFilter implements BloomFilter {
     const { bits, hashes, isBlocked, hasher } = header;
     this.header = header;
     this.buffer = buffer;
-    this.words = new Int32Array(buffer, HEADER);
+    this.words = new Int32Array(buffer, HEADER, bits / 32);
     const scale = (isBlocked ? bits / BLOCK : bits) / 2 ** 32;
     this.#bits = { words: this.words, hashes, scale, isBlocked, isShared };
     this.#seed = hasher.seed;
@@ -87,6 +87,7 @@ export class BitFilter implements BloomFilter {
     for (let from = 0; from < keys.length; from += BATCH) {
       const count = Math.min(BATCH, keys.length - from);
       for (let at = 0; at < count; at++) this.#hashInto(batch[at]!, keys[from + at]!);
+      for (let at = 0; at < count; at++) touch(this.#bits, batch[at]!);
       for (let at = 0; at < count; at++) out[from + at] = testBits(this.#bits, batch[at]!) ? 1 : 0;
     }
     return out;
@@ -113,8 +114,8 @@ export class BitFilter implements BloomFilter {
     bytes.set(new Uint8Array(this.buffer, 0, HEADER));
     const view = new DataView(bytes.buffer);
     for (let at = 0; at < this.words.length; at++) view.setInt32(HEADER + 4 * at, this.words[at]!, true);
-    const { a, b, c, d } = checksum(bytes.subarray(HEADER));
-    for (const [at, word] of [a, b, c, d].entries()) view.setInt32(48 + 4 * at, word, true);
+    const { a, b, c, d } = checksum(bytes.subarray(HEADER, -TRAILER));
+    for (const [at, word] of [a, b, c, d].entries()) view.setInt32(bytes.length - TRAILER + 4 * at, word, true);
     return bytes;
   }
 

@@ -5,7 +5,7 @@ import { checksum, damaged, readHeader } from './header.ts';
 import type { BloomHashOptions, BloomKey, KeyHash } from './key.ts';
 import { createHasher } from './key.ts';
 import type { BloomSizeOptions } from './size.ts';
-import { bloomSize, HEADER } from './size.ts';
+import { bloomSize, HEADER, TRAILER } from './size.ts';
 
 /** Options of {@link createBloomFilter}. */
 export interface BloomOptions extends BloomSizeOptions, BloomHashOptions {
@@ -111,9 +111,9 @@ export function createBloomFilter(options: BloomOptions): BloomFilter {
 export function loadBloomFilter(bytes: Uint8Array, options: Pick<BloomHashOptions, 'secret'> = {}): BloomFilter {
   const header = readHeader(bytes, options);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const { a, b, c, d } = checksum(bytes.subarray(HEADER));
+  const { a, b, c, d } = checksum(bytes.subarray(HEADER, -TRAILER));
   for (const [at, word] of [a, b, c, d].entries()) {
-    if (view.getInt32(48 + 4 * at, true) !== word) return damaged('their bits are damaged');
+    if (view.getInt32(bytes.length - TRAILER + 4 * at, true) !== word) return damaged('their bits are damaged');
   }
   const filter: BitFilter = createBitFilter(header, false);
   for (let at = 0; at < filter.words.length; at++) filter.words[at] = view.getInt32(HEADER + 4 * at, true);

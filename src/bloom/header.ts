@@ -3,13 +3,13 @@ import type { Hash128 } from '../core/hash.ts';
 import { hashBytes, newHash128 } from '../core/hash.ts';
 import type { BloomHashOptions, Hasher } from './key.ts';
 import { checkValue, createHasher } from './key.ts';
-import { BLOCK, checkRate, HEADER } from './size.ts';
+import { BLOCK, checkRate, HEADER, TRAILER } from './size.ts';
 
 /*
- * The first 64 bytes of a filter, in memory and in its bytes; all numbers little-endian (docs/formats/bloom.md):
+ * The first 48 bytes of a filter, in memory and in its bytes; all numbers little-endian (docs/formats/bloom.md):
  *    0 'HFBF'   4 version   5 layout   6 hashes   7 flags   8 seed   12 words of bits
- *   16 capacity   24 rate   32 check value of the secret   40 checksum of all that   48 checksum of the bits
- * The last is written to bytes only; in memory it is zero.
+ *   16 capacity   24 rate   32 check value of the secret   40 checksum of all that   48 the bits
+ * and after the bits 16 bytes of checksum of them, which are written to bytes only; in memory they are zero.
  */
 
 /** What a header says. */
@@ -54,8 +54,9 @@ export function readHeader(bytes: Uint8Array<ArrayBufferLike>, { secret }: Bloom
   const sum = checksum(bytes.subarray(0, 40));
   if (view.getInt32(40, true) !== sum.a || view.getInt32(44, true) !== sum.b) return damaged('their header is damaged');
   const words = view.getUint32(12, true);
-  if (bytes.length !== HEADER + words * 4) {
-    return damaged(`they are ${bytes.length} bytes where ${HEADER + words * 4} are said to be`);
+  const length = HEADER + words * 4 + TRAILER;
+  if (bytes.length !== length) {
+    return damaged(`they are ${bytes.length} bytes where ${length} are said to be`);
   }
   const isBlocked = view.getUint8(5) === 1;
   const hashes = view.getUint8(6);

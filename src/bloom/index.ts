@@ -2,6 +2,10 @@ export { attachBloomFilter, createBloomFilter, loadBloomFilter } from './bloom-f
 export type { BloomFilter, BloomOptions, BloomStats } from './bloom-filter.ts';
 export { hashKey } from './key.ts';
 export type { BloomHashOptions, BloomKey, KeyHash } from './key.ts';
+export { createRotatingBloom } from './rotating.ts';
+export type { RotatingBloomOptions, TimedFilter, TimedStats } from './rotating.ts';
+export { createScalableBloom } from './scalable.ts';
+export type { GrowingFilter, GrowingStats, ScalableBloomOptions } from './scalable.ts';
 export { bloomSize } from './size.ts';
 export type { BloomLayout, BloomSize, BloomSizeOptions } from './size.ts';
 export { unionBloom } from './union.ts';

@@ -113,8 +113,15 @@ export interface HashedKey extends Hash128 {
  * @throws TypeError when the key is no {@link BloomKey}; RangeError or TypeError for a bad option.
  */
 export function hashKey(key: BloomKey, options: BloomHashOptions = {}): KeyHash {
-  const hasher = createHasher(options);
+  return createRehasher(options)(key);
+}
+
+/** Hashes keys into one and the same {@link KeyHash}, which is good until the next call. */
+export function createRehasher({ seed, secret }: BloomHashOptions): (key: BloomKey) => KeyHash {
+  const hasher = createHasher({ seed, secret });
   const hash: HashedKey = { ...newHash128(), id: hasher.id };
-  hashInto(hash, key, hasher);
-  return hash as unknown as KeyHash;
+  return (key) => {
+    hashInto(hash, key, hasher);
+    return hash as unknown as KeyHash;
+  };
 }

@@ -1,5 +1,6 @@
 /** Every code that an error of this library carries. */
 export type ErrorCode =
+  | 'ERR_BLOOM_FULL'
   | 'ERR_BULKHEAD_REJECTED'
   | 'ERR_CHAOS_FAULT'
   | 'ERR_CIRCUIT_OPEN'
