@@ -67,7 +67,7 @@ export function arrange(members: readonly Member[], { positions, owners }: Point
     insert(order, index[stretch]!, index[stretch + 1]!++, wordOf(positions[k]!, owners[k]!, bits));
   }
   order.words[count] = order.words[0]!;
-  const groups = Uint32Array.from({ length: (2 ** bits >>> 6) + 1 }, (_, group) => index[group << 6]!);
+  const groups = Uint32Array.from({ length: ((2 ** bits) >>> 6) + 1 }, (_, group) => index[group << 6]!);
   const starts = new Uint16Array(2 ** bits + 1);
   for (let k = 0; k < starts.length; k++) starts[k] = checkCrowd(index[k]! - groups[k >>> 6]!);
   return { ...order, groups, starts, bits };
@@ -103,7 +103,13 @@ function insert({ words, members, mask }: Order, start: number, at: number, word
  * A circle with the points of one member more (`step` 1) or fewer (-1), by copying. `positions` are the points' and
  * sorted; `members` has the member at the index `owner`.
  */
-export function revise(circle: Circle, members: readonly Member[], owner: number, positions: Uint32Array, step: 1 | -1): Circle {
+export function revise(
+  circle: Circle,
+  members: readonly Member[],
+  owner: number,
+  positions: Uint32Array,
+  step: 1 | -1,
+): Circle {
   const { bits, mask, words } = circle;
   const groups = circle.groups.slice();
   const starts = circle.starts.slice();
@@ -134,14 +140,16 @@ export function revise(circle: Circle, members: readonly Member[], owner: number
 function spaced(words: Int32Array, places: Uint32Array): Int32Array {
   const copy = new Int32Array(words.length + places.length);
   copy.set(words);
-  for (let k = places.length - 1, end = words.length; k >= 0; end = places[k--]!) copy.copyWithin(places[k]! + k + 1, places[k]!, end);
+  for (let k = places.length - 1, end = words.length; k >= 0; end = places[k--]!)
+    copy.copyWithin(places[k]! + k + 1, places[k]!, end);
   return copy;
 }
 
 /** A copy without the words at the places. */
 function closed(words: Int32Array, places: Uint32Array): Int32Array {
   const copy = words.slice();
-  for (let k = 0; k < places.length; k++) copy.copyWithin(places[k]! - k, places[k]! + 1, places[k + 1] ?? words.length);
+  for (let k = 0; k < places.length; k++)
+    copy.copyWithin(places[k]! - k, places[k]! + 1, places[k + 1] ?? words.length);
   return copy.subarray(0, words.length - places.length);
 }
 

@@ -41,7 +41,7 @@ export function diffRings(before: Ring, after: Ring): RingDiff {
   const [lefts, rights] = [ownersAlong(before), ownersAlong(after)];
   const ranges: { start: number; end: number; from: string | undefined; to: string | undefined }[] = [];
   let moved = 0;
-  for (let start = 0; start < 2 ** 32; ) {
+  for (let start = 0; start < 2 ** 32;) {
     const [from, to] = [lefts.owner, rights.owner];
     const end = Math.min(lefts.end, rights.end);
     if (from !== to) {

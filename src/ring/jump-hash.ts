@@ -25,7 +25,7 @@ export function jumpHash(key: RingKey | bigint, buckets: number): number {
     high = Number(key >> 32n) | 0;
   } else ({ a: high, b: low } = hashKey(key, 0));
   let bucket = 0;
-  for (let next = 0; next < buckets; ) {
+  for (let next = 0; next < buckets;) {
     bucket = next;
     // key = key * 2862933555777941757 + 1 in 64 bits.
     const upper = upperHalf(low >>> 0, 0x87b0b0fd) + Math.imul(low, 0x27bb2ee6) + Math.imul(high, 0x87b0b0fd);

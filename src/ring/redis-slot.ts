@@ -16,7 +16,8 @@ import type { RingKey } from './key.ts';
  */
 export function redisSlot(key: RingKey): number {
   const bytes = typeof key === 'string' ? new TextEncoder().encode(key) : key;
-  if ((bytes as Uint8Array | undefined)?.[Symbol.toStringTag] !== 'Uint8Array') refuse('key', 'text or a Uint8Array', key);
+  if ((bytes as Uint8Array | undefined)?.[Symbol.toStringTag] !== 'Uint8Array')
+    refuse('key', 'text or a Uint8Array', key);
   const open = bytes.indexOf(0x7b) + 1;
   const close = open > 0 ? bytes.indexOf(0x7d, open) : 0;
   const isTagged = close > open;

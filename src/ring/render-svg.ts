@@ -25,8 +25,11 @@ export function renderSvg({ nodes, nodeAt, key }: Picture, width: number): strin
   });
   const marks: string[] = [];
   if (key) {
-    marks.push(`<path d="M${at(key.turn, outer * 0.25)}L${at(key.turn, outer * 1.22)}" stroke="var(--ink)" stroke-width="1.5" stroke-dasharray="4 3"/>`);
-    for (const [rank, { turn }] of key.found.entries()) marks.push(dot(turn, outer * 0.8, String(rank + 1)));
+    marks.push(
+      `<path d="M${at(key.turn, outer * 0.25)}L${at(key.turn, outer * 1.22)}" stroke="var(--ink)" stroke-width="1.5" stroke-dasharray="4 3"/>`,
+    );
+    for (const [rank, { turn }] of key.found.entries())
+      marks.push(dot(turn, outer * (0.8 - 0.14 * (rank % 4)), String(rank + 1)));
     marks.push(`<text x="${center}" y="${center}" dy="5" text-anchor="middle">${escape(key.label, 24)}</text>`);
   }
   const list = nodes.slice(0, LIST).map(({ id, share }, node) => {
@@ -75,7 +78,5 @@ function round(value: number): number {
 function escape(text: string, most: number): string {
   const characters = [...text];
   const short = characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : text;
-  return short
-    .replace(/[\p{C}]/gu, '\ufffd')
-    .replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+  return short.replace(/[\p{C}]/gu, '\ufffd').replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

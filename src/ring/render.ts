@@ -36,7 +36,13 @@ export interface Picture {
   /** The index of the node at a turn from 0 at the top, clockwise, to 1. */
   readonly nodeAt: (turn: number) => number;
   /** The turn of the key, and the turns of the points at which its nodes are found. */
-  readonly key: { readonly label: string; readonly turn: number; readonly found: readonly { readonly node: number; readonly turn: number }[] } | undefined;
+  readonly key:
+    | {
+        readonly label: string;
+        readonly turn: number;
+        readonly found: readonly { readonly node: number; readonly turn: number }[];
+      }
+    | undefined;
 }
 
 /**
@@ -98,8 +104,11 @@ function renderText({ nodes, nodeAt, key }: Picture, width: number): string {
     const node = nodeAt(step / (4 * size));
     for (const radius of [1, 0.9]) put(step / (4 * size), radius, node < 0 ? '.' : letterOf(node));
   }
-  for (const [rank, { turn }] of [...(key?.found ?? []).entries()].reverse()) put(turn, 0.72, rank < 9 ? String(rank + 1) : '+');
   if (key) for (const radius of [0.2, 0.3, 0.4, 0.5, 0.6]) put(key.turn, radius, '*');
+  // The first ones last, so that they stay visible.
+  for (const [rank, { turn }] of [...(key?.found ?? []).entries()].reverse()) {
+    put(turn, 0.76 - 0.12 * (rank % 4), rank < 9 ? String(rank + 1) : '+');
+  }
   const lines = rows.map((row) => row.join('').trimEnd());
   if (key) lines.push('', `* ${printable(key.label)}`);
   lines.push('');

@@ -37,7 +37,8 @@ export function createRendezvous(options: Omit<RingOptions, 'vnodes'>): Rendezvo
       costs[at] = minusLog(hash.a, hash.b) / member.weight;
     }
   };
-  const compare = (x: number, y: number): number => costs[x]! - costs[y]! || (isBefore(members[x]!, members[y]!) ? -1 : 1);
+  const compare = (x: number, y: number): number =>
+    costs[x]! - costs[y]! || (isBefore(members[x]!, members[y]!) ? -1 : 1);
   return {
     get(key) {
       weigh(key);

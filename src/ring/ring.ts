@@ -1,7 +1,19 @@
 import { integer, oneOf, refuse } from '../core/check.ts';
 import { hashWords, newHash128 } from '../core/hash.ts';
 import type { Circle } from './circle.ts';
-import { arrange, bitsFor, checkCount, find, makePoints, pointsOf, revise, spread, take, walk, withoutMember } from './circle.ts';
+import {
+  arrange,
+  bitsFor,
+  checkCount,
+  find,
+  makePoints,
+  pointsOf,
+  revise,
+  spread,
+  take,
+  walk,
+  withoutMember,
+} from './circle.ts';
 import type { RingKey } from './key.ts';
 import { checkSeed, hashKey } from './key.ts';
 import type { Member, RingNode } from './member.ts';
@@ -120,7 +132,12 @@ class HashRing implements Ring {
   }
 
   get nodes(): ReadonlyMap<string, RingNode> {
-    return new Map(this.#circle.members.map(({ id, weight, zone }) => [id, zone === undefined ? { id, weight } : { id, weight, zone }]));
+    return new Map(
+      this.#circle.members.map(({ id, weight, zone }) => [
+        id,
+        zone === undefined ? { id, weight } : { id, weight, zone },
+      ]),
+    );
   }
 
   get(key: RingKey): string | undefined {
