@@ -66,11 +66,17 @@ export function arrange(members: readonly Member[], { positions, owners }: Point
     // This counter ends where the next stretch begins, which is where it has to be.
     insert(order, index[stretch]!, index[stretch + 1]!++, wordOf(positions[k]!, owners[k]!, bits));
   }
-  order.words[count] = order.words[0]!;
+  close(order);
   const groups = Uint32Array.from({ length: ((2 ** bits) >>> 6) + 1 }, (_, group) => index[group << 6]!);
   const starts = new Uint16Array(2 ** bits + 1);
   for (let k = 0; k < starts.length; k++) starts[k] = checkCrowd(index[k]! - groups[k >>> 6]!);
   return { ...order, groups, starts, bits };
+}
+
+/** Puts the first point behind the last, or where there is none a member that does not exist. */
+function close({ words, mask }: Order): void {
+  const last = words.length - 1;
+  words[last] = last > 0 ? words[0]! : mask;
 }
 
 /** Positions are hashes: a crowd is no accident. */
@@ -132,7 +138,7 @@ export function revise(
   for (; group < groups.length; group++) groups[group]! += positions.length * step;
   const order = orderOf(members, step > 0 ? spaced(words, places) : closed(words, places), mask);
   for (let k = 0; step > 0 && k < places.length; k++) order.words[places[k]! + k] = wordOf(positions[k]!, owner, bits);
-  order.words[order.words.length - 1] = order.words[0]!;
+  close(order);
   return { ...order, groups, starts, bits };
 }
 
