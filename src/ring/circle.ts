@@ -57,20 +57,20 @@ export function arrange(members: readonly Member[], { positions, owners }: Point
   const count = positions.length;
   const bits = bitsFor(count, members.length);
   const shift = 32 - bits;
-  const index = new Uint32Array(2 ** bits + 2);
-  for (let k = 0; k < count; k++) index[(positions[k]! >>> shift) + 2]!++;
-  for (let k = 2; k < index.length; k++) index[k]! += index[k - 1]!;
+  const next = new Uint32Array(2 ** bits + 1);
+  for (let k = 0; k < count; k++) next[(positions[k]! >>> shift) + 1]!++;
+  for (let k = 1; k < next.length; k++) next[k]! += next[k - 1]!;
+  const groups = Uint32Array.from({ length: ((2 ** bits) >>> 6) + 1 }, (_, group) => next[group << 6]!);
+  const starts = new Uint16Array(next.length);
+  for (let k = 0; k < starts.length; k++) starts[k] = checkCrowd(next[k]! - groups[k >>> 6]!);
   const order = orderOf(members, new Int32Array(count + 1), 2 ** (bits - 1) - 1);
+  const circle = { ...order, groups, starts, bits };
   for (let k = 0; k < count; k++) {
     const stretch = positions[k]! >>> shift;
-    // This counter ends where the next stretch begins, which is where it has to be.
-    insert(order, index[stretch]!, index[stretch + 1]!++, wordOf(positions[k]!, owners[k]!, bits));
+    insert(order, startOf(circle, stretch), next[stretch]!++, wordOf(positions[k]!, owners[k]!, bits));
   }
   close(order);
-  const groups = Uint32Array.from({ length: ((2 ** bits) >>> 6) + 1 }, (_, group) => index[group << 6]!);
-  const starts = new Uint16Array(2 ** bits + 1);
-  for (let k = 0; k < starts.length; k++) starts[k] = checkCrowd(index[k]! - groups[k >>> 6]!);
-  return { ...order, groups, starts, bits };
+  return circle;
 }
 
 /** Puts the first point behind the last, or where there is none a member that does not exist. */

@@ -49,7 +49,11 @@ function listed(circle: Circle): [number, string][] {
 
 describe('points at one position', () => {
   it('are in the order of the second hashes, then of the ids', () => {
-    fc.assert(fc.property(crowds, (crowd) => expect(listed(circleOf(crowd))).toEqual(sorted(crowd))));
+    fc.assert(
+      fc.property(crowds, (crowd) => {
+        expect(listed(circleOf(crowd))).toEqual(sorted(crowd));
+      }),
+    );
   });
 
   it('are in that order also when a member comes or goes by copying', () => {

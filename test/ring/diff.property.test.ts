@@ -91,7 +91,7 @@ describe('diffRings', () => {
       fc.property(nodeLists(), anyOptions, (nodes, options) => {
         const diff = diffRings(
           createRing({ nodes, ...options }),
-          createRing({ nodes: nodes.toReversed(), ...options }),
+          createRing({ nodes: [...nodes].reverse(), ...options }),
         );
         expect(diff).toEqual({ movedFraction: 0, ranges: [] });
       }),

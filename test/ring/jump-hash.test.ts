@@ -18,7 +18,11 @@ function paper(key: bigint, buckets: number): number {
 
 describe('jumpHash', () => {
   it('equals the algorithm of Lamping and Veach for every 64-bit key', () => {
-    fc.assert(fc.property(words, counts, (key, buckets) => expect(jumpHash(key, buckets)).toBe(paper(key, buckets))));
+    fc.assert(
+      fc.property(words, counts, (key, buckets) => {
+        expect(jumpHash(key, buckets)).toBe(paper(key, buckets));
+      }),
+    );
   });
 
   // As in the tests of github.com/lithammer/go-jump-consistent-hash and Guava's Hashing.consistentHash.
