@@ -69,6 +69,35 @@ describe('window of a lease', () => {
     expect(codec.timestampMs(ids.next())).toBe(clock.epochMs());
   });
 
+  it('begins with its first millisecond for a holder whose clock is behind, and with no id before', async () => {
+    const { clock, store, options } = setup();
+    const first = await warmLease({ ...options, workerIds: 1 });
+    await first.release(START_MS + 99);
+    clock.setEpoch(START_MS - 1000);
+    const waiting = warmLease({ ...options, workerIds: 1 });
+    await clock.advance(100);
+    const lease = await waiting;
+    expect([lease.fromMs, store.windows.length]).toEqual([START_MS + 100, 2]);
+    expect(createSnowflake({ worker: lease, layout: tinyLayout, clock }).next()).toBe(codec.minId(START_MS + 100));
+  });
+
+  it('leaves out ticks that it covers only in part', async () => {
+    const { clock, store, options } = setup();
+    const layout = { ...tinyLayout, tickMs: 10, epochMs: START_MS - 3 };
+    const one = { ...options, workerIds: 1, ttlMs: 100 };
+    const lease = await warmLease(one);
+    const ids = createSnowflake({ worker: lease, layout, maxLeadMs: 1e6, clock });
+    store.down = new Error('unreachable');
+    for (;;) if (attempt(() => ids.next()) instanceof Error) break;
+    // The window ends at START_MS + 100, within the tick of START_MS + 97.
+    expect(ids.lastTimestampMs).toBe(START_MS + 87);
+    store.down = undefined;
+    clock.stall(100);
+    const next = createSnowflake({ worker: await warmLease(one), layout, clock });
+    clock.setEpoch(START_MS);
+    expect(snowflakeCodec(layout).timestampMs(next.next())).toBe(START_MS + 107);
+  });
+
   it('is one generator alone', async () => {
     const { options, clock } = setup();
     const lease = await warmLease(options);
@@ -208,6 +237,25 @@ describe('acquireWorkerLease', () => {
     expect(createSnowflake({ worker: await waiting, layout: tinyLayout, clock }).next()).toBeGreaterThan(
       codec.maxId(START_MS + 2999),
     );
+  });
+
+  it('never meets a holder from before a loss of the data of the store', async () => {
+    const { clock, store, options } = setup();
+    const one = { ...options, workerIds: 1 };
+    const old = createSnowflake({ worker: await warmLease(one), layout: tinyLayout, maxLeadMs: 1e6, clock });
+    // Renewed at the last moment, then cut off from the store, which starts empty.
+    await clock.advance(1000);
+    clock.stall(999);
+    store.loseEverything();
+    const waiting = acquireWorkerLease(one);
+    const seen = new Set<bigint>();
+    for (let id = attempt(() => old.next()); typeof id === 'bigint'; id = attempt(() => old.next())) seen.add(id);
+    const before = seen.size;
+    await clock.advance(3000);
+    const fresh = createSnowflake({ worker: await waiting, layout: tinyLayout, maxLeadMs: 1e6, clock });
+    clock.setEpoch(START_MS);
+    for (let k = 0; k < 1000; k++) seen.add(fresh.next());
+    expect([before > 4000, seen.size]).toEqual([true, before + 1000]);
   });
 
   it('gives back what it took when its signal aborts before the window begins', async () => {
