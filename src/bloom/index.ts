@@ -1,5 +1,7 @@
 export { attachBloomFilter, createBloomFilter, loadBloomFilter } from './bloom-filter.ts';
 export type { BloomFilter, BloomOptions, BloomStats } from './bloom-filter.ts';
+export { createBinaryFuse, loadBinaryFuse } from './fuse.ts';
+export type { BinaryFuseOptions, StaticFilter } from './fuse.ts';
 export { hashKey } from './key.ts';
 export type { BloomHashOptions, BloomKey, KeyHash } from './key.ts';
 export { createRotatingBloom } from './rotating.ts';

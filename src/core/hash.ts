@@ -211,8 +211,8 @@ function turn(word: number, by: number): number {
   return (word << by) | (word >>> (32 - by));
 }
 
-/** Murmur3's `fmix32`: every bit of the word changes every bit of the result. */
-function scramble(word: number): number {
+/** Murmur3's `fmix32`, which can be undone: every bit of the word changes about half of the bits of the result. */
+export function scramble(word: number): number {
   word = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
   word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35);
   return word ^ (word >>> 16);
