@@ -16,9 +16,10 @@ describe.skipIf(!available || !canRunTypeScript)('leases in PostgreSQL', () => {
         await server.restart();
       }
     };
-    const { ids, duplicates, terms, processes } = await runWithFaults('postgres', server, lose, 14);
+    const { ids, duplicates, terms } = await runWithFaults('postgres', server, lose, 14);
     expect(duplicates).toBe(0);
     expect(ids).toBeGreaterThan(3000);
-    expect(terms).toBeGreaterThanOrEqual(processes);
+    // Two can issue at a time: more terms than that, because leases were lost and taken over.
+    expect(terms).toBeGreaterThan(3);
   }, 180_000);
 });

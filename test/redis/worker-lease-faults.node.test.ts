@@ -8,10 +8,10 @@ const { available } = redisAvailability();
 describe.skipIf(!available || !canRunTypeScript)('leases in Redis', () => {
   it('make no two equal ids while holders are frozen, killed and misled by clocks, and the server is frozen and restarted empty', async () => {
     await using server = await startRedis();
-    const { ids, duplicates, terms, processes } = await runWithFaults('redis', server, () => server.restart(), 14);
+    const { ids, duplicates, terms } = await runWithFaults('redis', server, () => server.restart(), 14);
     expect(duplicates).toBe(0);
     expect(ids).toBeGreaterThan(5000);
-    // More than once for each process: leases were lost and taken anew.
-    expect(terms).toBeGreaterThan(processes);
+    // Two can issue at a time: more terms than that, because leases were lost and taken over.
+    expect(terms).toBeGreaterThan(3);
   }, 120_000);
 });

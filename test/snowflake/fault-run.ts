@@ -16,7 +16,6 @@ export interface FaultRunResult {
   readonly duplicates: number;
   /** How often a process began to issue under a worker id. */
   readonly terms: number;
-  readonly processes: number;
 }
 
 export const TTL_MS = 400;
@@ -84,5 +83,5 @@ function countIds(all: readonly TestProcess[]): FaultRunResult {
     }
   }
   const terms = lines.filter((line) => line.startsWith('worker ')).length;
-  return { ids, duplicates: ids - seen.size, terms, processes: all.length };
+  return { ids, duplicates: ids - seen.size, terms };
 }
