@@ -7,7 +7,7 @@ import type { BloomKey, HashedKey, KeyHash } from './key.ts';
 import { hashInto } from './key.ts';
 import type { Bits } from './probe.ts';
 import { setBits, testBits, touch } from './probe.ts';
-import { BLOCK, HEADER, TRAILER } from './size.ts';
+import { HEADER, scaleOf, TRAILER } from './size.ts';
 import { measure } from './stats.ts';
 
 /** Keys hashed before their bits are looked at, so that the processor waits for many cache lines at once. */
@@ -37,8 +37,7 @@ export class BitFilter implements BloomFilter {
     this.header = header;
     this.buffer = buffer;
     this.words = new Int32Array(buffer, HEADER, bits / 32);
-    const scale = (isBlocked ? bits / BLOCK : bits) / 2 ** 32;
-    this.#bits = { words: this.words, hashes, scale, isBlocked, isShared };
+    this.#bits = { words: this.words, hashes, scale: scaleOf(bits, isBlocked), isBlocked, isShared };
     this.#seed = hasher.seed;
     this.#isKeyed = hasher.secret !== undefined;
   }

@@ -102,3 +102,17 @@ export function setBits({ words, hashes, scale, isBlocked, isShared }: Bits, { a
 function setShared(words: Int32Array, word: number, bit: number): boolean {
   return (Atomics.load(words, word) & bit) === 0 && (Atomics.or(words, word, bit) & bit) === 0;
 }
+
+/** The numbers of the bits of a key; what Redis is told. */
+export function positionsOf({ hashes, scale, isBlocked }: Omit<Bits, 'words' | 'isShared'>, hash: Hash128): number[] {
+  const first = isBlocked ? (((hash.a >>> 0) * scale) | 0) * 512 : 0;
+  let x = isBlocked ? hash.b : hash.a;
+  let step = isBlocked ? hash.c : hash.b;
+  const positions: number[] = [];
+  while (positions.length < hashes) {
+    positions.push(isBlocked ? first + (x >>> 23) : Math.floor((x >>> 0) * scale));
+    x = (Math.imul(x, GOLDEN) + step) | 0;
+    if (!isBlocked) step = (step + hash.c) | 0;
+  }
+  return positions;
+}

@@ -1,6 +1,7 @@
 /** Every code that an error of this library carries. */
 export type ErrorCode =
   | 'ERR_BLOOM_FULL'
+  | 'ERR_BLOOM_MISMATCH'
   | 'ERR_BULKHEAD_REJECTED'
   | 'ERR_CHAOS_FAULT'
   | 'ERR_CIRCUIT_OPEN'

@@ -1,3 +1,5 @@
+export { redisBloom } from './bloom.ts';
+export type { AsyncBloom, RedisBloomCallOptions, RedisBloomOptions } from './bloom.ts';
 export { fromGlide, fromIoredis, fromNodeRedis } from './client.ts';
 export type { GlideLike, IoredisLike, NodeRedisClusterLike, NodeRedisLike, RedisSend } from './client.ts';
 export { redisWorkerLeaseStore } from './worker-lease.ts';
