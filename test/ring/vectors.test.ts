@@ -14,6 +14,11 @@ describe('placement of version 1', () => {
     }
   });
 
+  it('takes a lone surrogate for the three bytes that UTF-8 would have for it', () => {
+    expect(hashPosition('\ud800')).toBe(hashPosition(Uint8Array.of(0xed, 0xa0, 0x80)));
+    expect(hashPosition('\ud800')).not.toBe(hashPosition('\ufffd'));
+  });
+
   it('is kept by rendezvous, maglev and jump hash too', () => {
     for (const { nodes, seed, getN } of vectors.rendezvous) {
       for (const row of getN) expect(createRendezvous({ nodes, seed }).getN(row.key, 3)).toEqual(row.nodes);
