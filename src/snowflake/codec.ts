@@ -46,8 +46,20 @@ export function snowflakeCodec(layout?: SnowflakeLayout): SnowflakeCodec {
   return new PlanCodec(planOf(layout));
 }
 
-/** The largest 64-bit number. */
-const LARGEST = 0xffff_ffff_ffff_ffffn;
+/** The number of a decimal text without sign, blanks or leading zeros. */
+function bigintOf(text: string): bigint | undefined {
+  // Inside a text BigInt refuses all but digits; at its ends it takes blanks, signs and prefixes.
+  const isCanonical = text === '0' || (text.length < 21 && text[0] !== '0' && isDigit(text[0]) && isDigit(text.at(-1)));
+  try {
+    return isCanonical ? BigInt(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isDigit(character: string | undefined): boolean {
+  return character !== undefined && character >= '0' && character <= '9';
+}
 
 class PlanCodec implements SnowflakeCodec {
   readonly #plan: Plan;
@@ -105,8 +117,8 @@ class PlanCodec implements SnowflakeCodec {
   #read(id: bigint | string): number {
     const { span, lastTick } = this.#plan;
     const { ids, halves, low } = this.#words;
-    const value = typeof id === 'string' && /^(0|[1-9]\d{0,19})$/.test(id) ? BigInt(id) : id;
-    const isFit = typeof value === 'bigint' && value >= 0n && value <= LARGEST;
+    const value = typeof id === 'string' ? bigintOf(id) : id;
+    const isFit = typeof value === 'bigint' && BigInt.asUintN(64, value) === value;
     if (isFit) ids[0] = value;
     const lower = halves[low]!;
     const higher = halves[1 - low]!;

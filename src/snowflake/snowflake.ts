@@ -125,7 +125,7 @@ class Generator implements Snowflake {
   #sequence: number;
   #birth: number | undefined;
   #seen = NaN;
-  /** The halves of the id of this tick with sequence 0; what the lower has too much is cut off when it is stored. */
+  /** The halves of the id of this tick with sequence 0, as integers of 32 bits with sign: they cost least. */
   #high = 0;
   #low = 0;
   /** The text before the last three digits, the tick it is of, and what the sequence adds to in those digits. */
@@ -231,7 +231,7 @@ class Generator implements Snowflake {
     if (now === this.#seen && this.#sequence < this.#lastSequence) this.#sequence++;
     else this.#enter(now, 1);
     const { halves, low } = this.#words;
-    halves[low] = this.#low + this.#sequence * this.#scale;
+    halves[low] = this.#low + Math.imul(this.#sequence, this.#scale);
     halves[1 - low] = this.#high;
   }
 
@@ -269,7 +269,7 @@ class Generator implements Snowflake {
     const upper = Math.floor(tick / ticksAHalf);
     this.#tick = tick;
     this.#sequence = sequence;
-    this.#high = upper + Math.floor((rest + sequence * this.#scale) / HALF);
-    this.#low = (tick - upper * ticksAHalf) * span + rest;
+    this.#high = (upper + Math.floor((rest + sequence * this.#scale) / HALF)) | 0;
+    this.#low = ((tick - upper * ticksAHalf) * span + rest) | 0;
   }
 }

@@ -30,7 +30,7 @@ function setup() {
 }
 
 describe('window of a lease', () => {
-  it('holds every id, whatever the clock of the holder reads', async () => {
+  it('holds every id that its generator issues, whatever the clock of the holder reads', async () => {
     const { clock, store, options } = setup();
     const lease = await warmLease(options);
     const ids = createSnowflake({ worker: lease, layout: tinyLayout, maxLeadMs: 1e6, clock });
@@ -98,7 +98,7 @@ describe('window of a lease', () => {
     expect(snowflakeCodec(layout).timestampMs(next.next())).toBe(START_MS + 107);
   });
 
-  it('is one generator alone', async () => {
+  it('serves one generator alone, and refuses a second', async () => {
     const { options, clock } = setup();
     const lease = await warmLease(options);
     createSnowflake({ worker: lease, clock });

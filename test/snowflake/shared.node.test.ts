@@ -27,7 +27,7 @@ function go(buffer: SharedArrayBuffer): void {
 }
 
 describe.skipIf(!canRunTypeScript)('threads of one worker id', () => {
-  it('issue each id once, and each of them ids that grow', async () => {
+  it('issues each id once over all threads, and in each thread ids that grow', async () => {
     const buffer = new SharedArrayBuffer(32);
     const running = startThreads(buffer, 4, 30_000);
     go(buffer);
@@ -45,7 +45,7 @@ describe.skipIf(!canRunTypeScript)('threads of one worker id', () => {
     expect(new Set([...seen].map((id) => snowflakeCodec(layout).decode(id).workerId))).toEqual(new Set([3]));
   });
 
-  it('go on when one of them is ended at any moment, and repeat nothing of it', async () => {
+  it('goes on when a thread is ended at any moment, and repeats nothing of it', async () => {
     const buffer = new SharedArrayBuffer(32);
     const worker = new Worker(new URL('fixtures/shared-thread.ts', import.meta.url), {
       workerData: { buffer, count: 5_000_000, layout },

@@ -106,7 +106,7 @@ const commands = [
 ];
 
 describe('sequence', () => {
-  it('is one for `next`, `nextString`, `nextBatch` and `fill`, the later of the clock and what comes after the last', () => {
+  it('walks one sequence with `next`, `nextString`, `nextBatch` and `fill`: the later of the clock and what comes after the last', () => {
     fc.assert(
       fc.property(
         // A lead of 100 ticks takes the largest batch in every layout.
