@@ -207,8 +207,8 @@ export function find(circle: Circle, position: number): number {
   return at;
 }
 
-/** The first `count` different members from a place on. */
-export function take(order: Order, at: number, count: number): string[] {
+/** The first `count` members from a place on that differ, or whose groups do where `groups` tells them. */
+export function take(order: Order, at: number, count: number, groups?: Uint32Array): string[] {
   const { words, mask, ids, live } = order;
   const seen = marksOf(order);
   const now = ++order.now;
@@ -216,8 +216,9 @@ export function take(order: Order, at: number, count: number): string[] {
   const wanted = Math.min(count, live);
   for (; taken.length < wanted; at = next(order, at)) {
     const owner = words[at]! & mask;
-    if (seen[owner] === now) continue;
-    seen[owner] = now;
+    const group = groups ? groups[owner]! : owner;
+    if (seen[group] === now) continue;
+    seen[group] = now;
     taken.push(ids[owner]!);
   }
   return taken;
@@ -244,8 +245,9 @@ function next({ words }: Order, at: number): number {
 export function spread(order: Order, at: number, count: number): string[] {
   const { words, mask, ids, live } = order;
   const { of, wider } = (order.zones ??= zonesOf(order));
-  const room: number[] = [];
   let missing = Math.min(count, live);
+  if (missing <= (wider[0] ?? 0)) return take(order, at, missing, of);
+  const room: number[] = [];
   for (let left = missing; left > 0; left -= room.at(-1)!) room.push(Math.min(left, wider[room.length]!));
   const rounds = room.map((): string[] => []);
   const seen = marksOf(order);

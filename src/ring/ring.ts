@@ -145,10 +145,11 @@ class HashRing implements Ring {
     return ids[words[this.#find(key)]! & mask];
   }
 
-  getN(key: RingKey, count: number, options: ReplicaOptions = {}): string[] {
-    const { spread: by = 'node' } = options;
+  getN(key: RingKey, count: number, options?: ReplicaOptions): string[] {
     integer('count', count, 0);
-    return (oneOf('spread', by, ['node', 'zone']) === 'zone' ? spread : take)(this.#circle, this.#find(key), count);
+    const by = options?.spread ?? 'node';
+    const pick = by === 'node' || oneOf('spread', by, ['node', 'zone']) === 'node' ? take : spread;
+    return pick(this.#circle, this.#find(key), count);
   }
 
   walk(key: RingKey): IterableIterator<string> {
