@@ -1,6 +1,7 @@
 import type * as RingModule from '../src/ring/index.ts';
 import type { Case, Loop, Measure, Subject } from './support/case.ts';
 import { direct, time } from './support/case.ts';
+import { retained } from './support/heap.ts';
 import { bundled } from './support/size.ts';
 
 type Ours = typeof RingModule;
@@ -319,21 +320,7 @@ const compatible: Case = {
 
 /** Bytes that a ring of 1000 nodes keeps, on the heap and beside it. */
 function keeping(name: string, make: () => Promise<unknown>): Subject<Readonly<Record<string, number>>> {
-  const used = (): number => {
-    (globalThis as { gc?: () => void }).gc?.();
-    const { heapUsed, arrayBuffers } = process.memoryUsage();
-    return heapUsed + arrayBuffers;
-  };
-  return {
-    name,
-    prepare: async () => {
-      await make();
-      const before = used();
-      const ring = await make();
-      const memory = used() - before;
-      return ring ? { memory: memory / 1e6 } : {};
-    },
-  };
+  return { name, prepare: async () => ({ memory: (await retained(make)) / 1e6 }) };
 }
 
 const memory: Case = {
