@@ -124,7 +124,7 @@ export function loadBloomFilter(bytes: Uint8Array, options: Pick<BloomHashOption
  * Uses, without a copy, the shared filter whose `buffer` another thread has sent.
  *
  * @example
- * ```ts
+ * ```ts no-run
  * import { attachBloomFilter } from 'holdfast/bloom';
  *
  * self.onmessage = ({ data }: MessageEvent<SharedArrayBuffer>) => {

@@ -79,7 +79,7 @@ export interface AsyncBloom {
  * options. Sends nothing until the first call; the first `add` creates the key, at the cost of its memory.
  *
  * @example
- * ```ts
+ * ```ts no-run
  * import { createClient } from 'redis';
  * import { fromNodeRedis, redisBloom } from 'holdfast/redis';
  *

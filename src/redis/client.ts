@@ -14,7 +14,7 @@ export interface IoredisLike {
  * A {@link RedisSend} over ioredis, standalone or cluster.
  *
  * @example
- * ```ts
+ * ```ts no-run
  * import Redis from 'ioredis';
  * import { fromIoredis } from 'holdfast/redis';
  *
@@ -40,7 +40,7 @@ export interface NodeRedisClusterLike {
  * A {@link RedisSend} over node-redis. A cluster takes its arguments in another form, so say when it is one.
  *
  * @example
- * ```ts
+ * ```ts no-run
  * import { createClient } from 'redis';
  * import { fromNodeRedis } from 'holdfast/redis';
  *
@@ -69,7 +69,7 @@ export interface GlideLike {
  * A {@link RedisSend} over Valkey GLIDE, standalone or cluster.
  *
  * @example
- * ```ts
+ * ```ts no-run
  * import { GlideClient } from '@valkey/valkey-glide';
  * import { fromGlide } from 'holdfast/redis';
  *

@@ -88,7 +88,7 @@ describe('toBytes', () => {
 });
 
 describe('unionBloom', () => {
-  it('is bit for bit the filter of all keys', () => {
+  it('makes of two filters, bit for bit, the one of all their keys', () => {
     fc.assert(
       fc.property(anyOptions(), keys(), keys(), (options, left, right) => {
         const [a, b, both] = [left, right, [...left, ...right]].map((added) => {

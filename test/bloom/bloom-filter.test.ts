@@ -61,8 +61,8 @@ describe('createBloomFilter', () => {
   });
 });
 
-describe('keys', () => {
-  it('are the same when text equals bytes, or a number a bigint', () => {
+describe('a key', () => {
+  it('takes text and its bytes, or a number and its bigint, for one key', () => {
     const pairs: readonly [BloomKey, BloomKey][] = [
       ['', new Uint8Array(0)],
       ['é漢😀', new TextEncoder().encode('é漢😀')],
@@ -86,7 +86,7 @@ describe('keys', () => {
     }
   });
 
-  it('are different when their texts, bytes or numbers are, whatever a coercion would say', () => {
+  it('tells keys apart whose texts, bytes or numbers differ, whatever a coercion would say', () => {
     const keys: readonly BloomKey[] = [
       1,
       '1',

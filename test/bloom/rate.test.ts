@@ -28,7 +28,7 @@ describe('has, for keys that were not added', () => {
     },
   );
 
-  it.each(layouts)('reports at most 1.05 times the target over all families together: %s layout', (layout) => {
+  it.each(layouts)('reports at most 1.05 times the target over all families together', (layout) => {
     const asked = 30_000;
     let reported = 0;
     for (const { keyOf } of families) {
@@ -38,7 +38,7 @@ describe('has, for keys that were not added', () => {
     expect(reported / (asked * families.length)).toBeLessThanOrEqual(0.01 * 1.05);
   });
 
-  it.each(layouts)('keeps the rate from 1e-2 to 1e-6: %s layout', (layout) => {
+  it.each(layouts)('keeps the rate from 1e-2 to 1e-6', (layout) => {
     for (const [falsePositiveRate, asked] of [
       [1e-2, 100_000],
       [1e-3, 300_000],
@@ -52,7 +52,7 @@ describe('has, for keys that were not added', () => {
     }
   });
 
-  it.each(layouts)('keeps the rate for keys chosen against the unkeyed hash, with a secret: %s layout', (layout) => {
+  it.each(layouts)('keeps the rate for keys chosen against the unkeyed hash, with a secret', (layout) => {
     const secret = Uint8Array.of(9, 8, 7, 6, 5, 4, 3, 2);
     const settings = { capacity: 2000, falsePositiveRate: 0.01, layout };
     // An attacker asks a copy without the secret for keys that it reports.
@@ -112,7 +112,7 @@ describe('has, for keys that were not added', () => {
 });
 
 describe('bloomSize', () => {
-  it.each([1e-2, 1e-3, 1e-4, 1e-5, 1e-6])('takes no more memory than promised at a rate of %s', (falsePositiveRate) => {
+  it.each([1e-2, 1e-3, 1e-4, 1e-5, 1e-6])('takes no more memory than promised', (falsePositiveRate) => {
     // Bits over the ideal of a classic filter: the table of the guide, and 2 %.
     const allowed: Record<string, number> = {
       '0.01': 1.03,
@@ -146,29 +146,26 @@ describe('bloomSize', () => {
 });
 
 describe('stats', () => {
-  it.each(layouts)(
-    'estimates the number of keys up to four times the capacity, and the rate of now: %s layout',
-    (layout) => {
-      for (const falsePositiveRate of [1e-2, 1e-3]) {
-        const capacity = 5000;
-        const filter = createBloomFilter({ capacity, falsePositiveRate, layout });
-        for (let count = 0; count < 4 * capacity;) {
-          const until = count + capacity / 2;
-          for (; count < until; count++) filter.add(`key-${count}`);
-          const stats = filter.stats();
-          expect(Math.abs(stats.estimatedCount - count)).toBeLessThanOrEqual(0.02 * count + 6 * Math.sqrt(count));
-          if (count <= capacity * 0.9) expect(stats.saturated).toBe(false);
-          if (count >= capacity * 1.2) expect(stats.saturated).toBe(true);
-          if (stats.estimatedFalsePositiveRate < 0.005) continue;
-          const asked = 60_000;
-          let reported = 0;
-          for (let k = 0; k < asked; k++) if (filter.has(k)) reported++;
-          const noise = 5 / Math.sqrt(reported);
-          expect(Math.abs(reported / asked / stats.estimatedFalsePositiveRate - 1)).toBeLessThanOrEqual(0.1 + noise);
-        }
+  it.each(layouts)('estimates the number of keys up to four times the capacity, and the rate of now', (layout) => {
+    for (const falsePositiveRate of [1e-2, 1e-3]) {
+      const capacity = 5000;
+      const filter = createBloomFilter({ capacity, falsePositiveRate, layout });
+      for (let count = 0; count < 4 * capacity;) {
+        const until = count + capacity / 2;
+        for (; count < until; count++) filter.add(`key-${count}`);
+        const stats = filter.stats();
+        expect(Math.abs(stats.estimatedCount - count)).toBeLessThanOrEqual(0.02 * count + 6 * Math.sqrt(count));
+        if (count <= capacity * 0.9) expect(stats.saturated).toBe(false);
+        if (count >= capacity * 1.2) expect(stats.saturated).toBe(true);
+        if (stats.estimatedFalsePositiveRate < 0.005) continue;
+        const asked = 60_000;
+        let reported = 0;
+        for (let k = 0; k < asked; k++) if (filter.has(k)) reported++;
+        const noise = 5 / Math.sqrt(reported);
+        expect(Math.abs(reported / asked / stats.estimatedFalsePositiveRate - 1)).toBeLessThanOrEqual(0.1 + noise);
       }
-    },
-  );
+    }
+  });
 
   it('counts the bits that are set, and survives a filter that is full', () => {
     const filter = createBloomFilter({ capacity: 3, falsePositiveRate: 0.5 });

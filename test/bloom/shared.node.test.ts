@@ -22,7 +22,7 @@ function addInThread(task: Task): Promise<readonly boolean[]> {
 
 describe.skipIf(!canRunTypeScript)('a shared filter', () => {
   it.each(layouts)(
-    'loses no key that threads add at once, and tells at least one of them that it is new: %s layout',
+    'loses no key that threads add at once, and tells at least one of them that it is new',
     async (layout) => {
       const keys = 20_000;
       const threads = 3;

@@ -24,8 +24,8 @@ function fromHex(text: string): Uint8Array {
   return Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16));
 }
 
-describe('version 1 of the byte format', () => {
-  it('stays readable for good, and is still what filters are written in', () => {
+describe('loadBloomFilter', () => {
+  it('reads version 1 of the bytes for good, and writes it still', () => {
     for (const { options, bytes } of vectors.filters) {
       const secret = options.secret && { secret: Uint8Array.from(options.secret) };
       const { capacity, falsePositiveRate, layout = 'blocked', seed } = options;
@@ -39,7 +39,7 @@ describe('version 1 of the byte format', () => {
     }
   });
 
-  it('stays readable for good in binary fuse filters', () => {
+  it('does so for binary fuse filters too', () => {
     const loaded = loadBinaryFuse(fromHex(vectors.fuse));
     expect(['a', 'b', 'c', 1, 2].every((key) => loaded.has(key))).toBe(true);
     expect(createBinaryFuse(['a', 'b', 'c', 1, 2], { bits: 16 }).toBytes()).toEqual(fromHex(vectors.fuse));
