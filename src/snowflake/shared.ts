@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { shortClock } from '../core/clock.ts';
 import { SnowflakeExhaustedError, SnowflakeLeadError } from './errors.ts';
 import type { Plan } from './layout.ts';
-import { LAST_MS, planOf, startOf, tickAt } from './layout.ts';
+import { planOf, startOf, tickAt } from './layout.ts';
 import type { Snowflake, SnowflakeOptions } from './snowflake.ts';
 import { waitForId } from './snowflake.ts';
 
@@ -138,7 +138,8 @@ class SharedGenerator implements Snowflake {
 
   /** Takes `count` places and answers the first, or throws where the last of them must not be used. */
   #take(count: number): bigint {
-    const now = amount('clock.epochMs()', this.#clock.epochMs(), -LAST_MS, LAST_MS);
+    const now = this.#clock.epochMs();
+    if (!Number.isFinite(now)) refuse('clock.epochMs()', 'a finite number', now);
     const nowTick = Math.max(-1, tickAt(this.#plan, now));
     const birth = BigInt(nowTick + 2);
     const birthTick = Number(Atomics.compareExchange(this.#state, BIRTH, 0n, birth) || birth) - 2;

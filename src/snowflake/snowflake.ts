@@ -1,9 +1,9 @@
-import { amount, integer } from '../core/check.ts';
+import { amount, integer, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { shortClock } from '../core/clock.ts';
 import { SnowflakeExhaustedError, SnowflakeLeadError } from './errors.ts';
 import type { Plan, SnowflakeLayout } from './layout.ts';
-import { HALF, LAST_MS, planOf, startOf, tickAt } from './layout.ts';
+import { HALF, planOf, startOf, tickAt } from './layout.ts';
 import type { WorkerLease } from './lease.ts';
 import { sleep } from './sleep.ts';
 import { scratch } from './words.ts';
@@ -237,9 +237,9 @@ class Generator implements Snowflake {
 
   /** Moves to the first of the next `count` places, or throws where the last of them must not be used. */
   #enter(now: number, count: number): void {
+    if (!Number.isFinite(now)) refuse('clock.epochMs()', 'a finite number', now);
     const plan = this.#plan;
-    const capacity = this.#lastSequence + 1;
-    const nowTick = tickAt(plan, amount('clock.epochMs()', now, -LAST_MS, LAST_MS));
+    const nowTick = tickAt(plan, now);
     this.#birth ??= ((this.#tick = Math.max(this.#tick, nowTick)), nowTick);
     let tick = this.#tick;
     let sequence = this.#sequence + 1;
@@ -247,12 +247,12 @@ class Generator implements Snowflake {
       tick = nowTick;
       sequence = 0;
     }
-    const endTick = tick + Math.floor((sequence + count - 1) / capacity);
+    const endTick = tick + Math.floor((sequence + count - 1) / (this.#lastSequence + 1));
     if (endTick > plan.lastTick) throw new SnowflakeExhaustedError();
     this.#lease?.require(startOf(plan, endTick + 1));
+    const overMs = startOf(plan, endTick) - now - this.#maxLeadMs;
     // One tick more in the tick of birth, which is used up: a generator that may not lead could not begin.
-    if (endTick > tickAt(plan, now + this.#maxLeadMs) + (this.#birth === nowTick ? 1 : 0))
-      throw new SnowflakeLeadError(Math.ceil(startOf(plan, endTick) - this.#maxLeadMs - now));
+    if (overMs > (this.#birth === nowTick ? plan.tickMs : 0)) throw new SnowflakeLeadError(Math.ceil(overMs));
     this.#place(tick, sequence);
     this.#seen = plan.span > HALF ? NaN : now;
   }
@@ -263,13 +263,12 @@ class Generator implements Snowflake {
       tick++;
       sequence = 0;
     }
-    const { span, workerScale } = this.#plan;
-    const rest = this.workerId * workerScale;
-    const ticksAHalf = HALF / span;
-    const upper = Math.floor(tick / ticksAHalf);
+    const rest = this.workerId * this.#plan.workerScale;
+    // Exact beyond 2^53, because the span is a power of two; `| 0` keeps the lowest 32 bits of any number.
+    const start = tick * this.#plan.span;
     this.#tick = tick;
     this.#sequence = sequence;
-    this.#high = (upper + Math.floor((rest + sequence * this.#scale) / HALF)) | 0;
-    this.#low = ((tick - upper * ticksAHalf) * span + rest) | 0;
+    this.#low = ((start | 0) + (rest | 0)) | 0;
+    this.#high = ((start / HALF) | 0) + (((rest + sequence * this.#scale) / HALF) | 0);
   }
 }

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { SnowflakeLayout } from '../../src/snowflake/index.ts';
 import {
   createSnowflake,
+  mastodonLayout,
   safeNumberLayout,
   snowflakeCodec,
   SnowflakeExhaustedError,
@@ -56,6 +57,14 @@ describe('next', () => {
     }
   });
 
+  it('uses all 64 bits of a layout that has them', () => {
+    const clock = createVirtualClock({ epochMs: 2 ** 48 - 2 });
+    const ids = createSnowflake({ worker: 0, layout: mastodonLayout, clock });
+    expect([ids.next(), ids.nextString()]).toEqual([2n ** 64n - 65_536n, String(2n ** 64n - 65_535n)]);
+    expect(ids.nextBatch(65_534).at(-1)).toBe(2n ** 64n - 1n);
+    expect(() => ids.next()).toThrow(SnowflakeExhaustedError);
+  });
+
   it('goes on after a leap of the clock past the last tick, from where it was', () => {
     const layout: SnowflakeLayout = { timestampBits: 3, workerBits: 0, sequenceBits: 1, epochMs: START_MS };
     const clock = createVirtualClock({ epochMs: START_MS });
@@ -76,7 +85,7 @@ describe('next', () => {
         clock: readingClock([START_MS, reading as number, START_MS]),
       });
       const first = ids.next();
-      expect(() => ids.next()).toThrow(/clock.epochMs\(\) must be a number/);
+      expect(() => ids.next()).toThrow(/clock.epochMs\(\) must be a finite number/);
       expect(ids.next()).toBe(first + 1n);
     },
   );
