@@ -1,4 +1,4 @@
-import { amount, refuse } from '../core/check.ts';
+import { amount, integer, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import type {
@@ -32,7 +32,7 @@ export interface PostgresWorkerLeaseStoreOptions {
 /**
  * Keeps worker leases in a PostgreSQL table, a row for each worker id.
  *
- * Each verb is one statement; `clock_timestamp()` of the server decides. A grant is on disk before it is answered,
+ * Up to 65 536 worker ids in a pool. Each verb is one statement; `clock_timestamp()` of the server decides. A grant is on disk before it is answered,
  * also where `synchronous_commit` is off, so that a crash of the server loses none.
  *
  * @example
@@ -67,6 +67,8 @@ const CLOCK = `clock AS MATERIALIZED (
 
 const MISSING_TABLE = '42P01';
 
+const MOST_IDS = 65_536;
+
 class TableStore implements WorkerLeaseStore {
   readonly #client: SqlClient;
   readonly #table: string;
@@ -80,7 +82,9 @@ class TableStore implements WorkerLeaseStore {
     this.#clock = clock;
   }
 
-  acquire(request: LeaseRequest): Promise<LeaseGrant | null> {
+  async acquire(request: LeaseRequest): Promise<LeaseGrant | null> {
+    // The first use of a pool makes all its rows.
+    integer('workerIds', request.workerIds, 1, MOST_IDS);
     // All statements within one deadline.
     return within(this.#timeoutMs, this.#clock, async () => {
       const grant = await this.#grant(request);

@@ -1,4 +1,4 @@
-import { amount, refuse } from '../core/check.ts';
+import { amount, integer, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import type {
@@ -33,7 +33,7 @@ export interface RedisWorkerLeaseStoreOptions {
 /**
  * Keeps worker leases in Redis or Valkey, a hash for each pool.
  *
- * Each verb is one script; the server's `TIME` decides. A server that lost everything is safe: worker ids it knows
+ * Up to 65 536 worker ids in a pool. Each verb is one script; the server's `TIME` decides. A server that lost everything is safe: worker ids it knows
  * nothing of start a `ttlMs` later. A failover to a replica that lacks the last write is not; see the guide.
  *
  * @example
@@ -56,8 +56,11 @@ export function redisWorkerLeaseStore(send: RedisSend, options: RedisWorkerLease
   const run = (script: RedisScript, pool: string, ...args: readonly (string | number)[]): Promise<unknown> =>
     runScript(send, script, [prefix + pool], args.map(String), limits);
   return {
-    acquire: async ({ pool, workerIds, ttlMs, coldStart }: LeaseRequest) =>
-      grantOf(await run(ACQUIRE, pool, workerIds, ttlMs, coldStart)),
+    acquire: async ({ pool, workerIds, ttlMs, coldStart }: LeaseRequest) => {
+      // When all were used before, the script looks at each of them.
+      integer('workerIds', workerIds, 1, 65_536);
+      return grantOf(await run(ACQUIRE, pool, workerIds, ttlMs, coldStart));
+    },
     renew: async ({ pool, workerId, fencingToken, ttlMs }: LeaseRenewal) => {
       const untilMs = await run(RENEW, pool, workerId, fencingToken, ttlMs);
       return untilMs === null ? null : Number(untilMs);

@@ -75,7 +75,7 @@ function read(text: string, digits: string): number {
  * ```ts
  * import { fromBase62, toBase62 } from 'holdfast/snowflake';
  *
- * console.log(toBase62(913_689_048_164_356_096n), fromBase62(toBase62(1n))); // 15UNJWdpvu4 1n
+ * console.log(toBase62(913_689_048_164_356_096n), fromBase62(toBase62(1n))); // 15Uhk4XPa6q 1n
  * ```
  */
 export function toBase62(id: bigint): string {

@@ -89,7 +89,10 @@ describe.skipIf(!available)('postgresWorkerLeaseStore', () => {
     await proxied.end();
   });
 
-  it('refuses bad options by name', () => {
+  it('refuses bad options by name', async () => {
+    await expect(postgresWorkerLeaseStore(client).acquire({ ...request, workerIds: 65_537 })).rejects.toThrow(
+      'workerIds must be',
+    );
     expect(() => postgresWorkerLeaseStore({} as never)).toThrow('client must be a SqlClient');
     for (const table of ['', 'a b', 'x;DROP TABLE y', 'a.b.c', '"q"']) {
       expect(() => postgresWorkerLeaseStore(client, { table })).toThrow('table must be');

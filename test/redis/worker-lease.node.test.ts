@@ -106,7 +106,10 @@ describe.skipIf(!available)('redisWorkerLeaseStore', () => {
     expect(await store.acquire(request)).toMatchObject({ workerId, fromMs: 7 });
   });
 
-  it('refuses bad options by name', () => {
+  it('refuses bad options by name', async () => {
+    await expect(redisWorkerLeaseStore(send).acquire({ ...request, workerIds: 65_537 })).rejects.toThrow(
+      'workerIds must be',
+    );
     expect(() => redisWorkerLeaseStore({} as never)).toThrow('send must be a function');
     expect(() => redisWorkerLeaseStore(send, { prefix: 1 as never })).toThrow('prefix must be a text');
     expect(() => redisWorkerLeaseStore(send, { timeoutMs: 0 })).toThrow('timeoutMs must be');

@@ -14,7 +14,8 @@ import { anyLayout, attempt, START_MS, tinyLayout } from './kit.ts';
 
 const newBuffer = (): SharedArrayBuffer => new SharedArrayBuffer(24);
 
-describe('createSharedSnowflake', () => {
+// Pages that are not isolated have no SharedArrayBuffer.
+describe.skipIf(typeof SharedArrayBuffer === 'undefined')('createSharedSnowflake', () => {
   it('issues what an unshared generator would, whichever of its threads is asked', () => {
     const anyStep = fc.record({
       thread: fc.nat({ max: 2 }),
