@@ -76,7 +76,7 @@ function round(value: number): number {
 
 /** Text that XML can hold, cut to a length. */
 function escape(text: string, most: number): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   const short = characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : text;
   return short.replace(/[\p{C}]/gu, '\ufffd').replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

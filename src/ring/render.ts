@@ -117,7 +117,7 @@ function renderText({ nodes, nodeAt, key }: Picture, width: number): string {
     const percent = `${(share * 100).toFixed(2).padStart(6)} %`;
     lines.push(`${letterOf(node)} ${percent} ${rank < 0 ? ' ' : rank + 1} ${printable(id)}`);
   }
-  return lines.map((line) => [...line].slice(0, width).join('')).join('\n');
+  return lines.map((line) => Array.from(line).slice(0, width).join('')).join('\n');
 }
 
 function letterOf(node: number): string {

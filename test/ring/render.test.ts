@@ -47,7 +47,7 @@ describe('renderRing as text', () => {
 
   it('keeps names from breaking the lines', () => {
     const text = renderRing(createRing({ nodes: ['a\nb', '\u001b[31mred'] }), { key: 'x\ny' });
-    expect(text).not.toMatch(/\u001b/);
+    expect(text).not.toContain('\u001b');
     expect(text).toContain('a\ufffdb');
   });
 });
@@ -64,7 +64,7 @@ describe('renderRing as SVG', () => {
     }
     expect(open).toEqual([]);
     expect(svg.match(/<svg/g)).toHaveLength(1);
-    expect(svg).not.toMatch(/script>|\ud800(?![\udc00-\udfff])|\u0000/);
+    for (const text of ['script>', '\ud800', '\u0000']) expect(svg).not.toContain(text);
   });
 
   it('draws shares as arcs, and the key with its replicas', () => {
