@@ -51,6 +51,18 @@ class ChainedTimer {
 export const systemTime: Pick<Clock, 'now'> = { now: () => performance.now() };
 
 /**
+ * The runtime's own clock for those who never wait longer than runtimes can at once, 2^31-1 ms.
+ *
+ * Like {@link systemClock} in everything else, at a third of its size.
+ */
+export const shortClock: Clock = {
+  now: () => performance.now(),
+  epochMs: () => Date.now(),
+  setTimeout: (fn, ms) => globalThis.setTimeout(fn, ms),
+  clearTimeout: (handle) => globalThis.clearTimeout(handle as ReturnType<typeof setTimeout>),
+};
+
+/**
  * The runtime's own clock: `performance.now`, `Date.now` and `setTimeout`.
  *
  * The globals are looked up at each call, so that a test which replaces them later is obeyed.

@@ -1,10 +1,17 @@
 /** Every code that an error of this library carries. */
 export type ErrorCode =
+  | 'ERR_BLOOM_FULL'
+  | 'ERR_BLOOM_MISMATCH'
   | 'ERR_BULKHEAD_REJECTED'
   | 'ERR_CHAOS_FAULT'
   | 'ERR_CIRCUIT_OPEN'
   | 'ERR_HEDGE_SUPERSEDED'
-  | 'ERR_TIMEOUT';
+  | 'ERR_NO_WORKER_ID'
+  | 'ERR_SNOWFLAKE_EXHAUSTED'
+  | 'ERR_SNOWFLAKE_LEAD'
+  | 'ERR_STORE_TIMEOUT'
+  | 'ERR_TIMEOUT'
+  | 'ERR_WORKER_LEASE_LOST';
 
 /** The codes of calls that were turned away before their operation was started. */
 const REJECTION_CODES: readonly string[] = ['ERR_BULKHEAD_REJECTED', 'ERR_CIRCUIT_OPEN'];

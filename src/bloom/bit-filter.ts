@@ -1,0 +1,133 @@
+import type { Hash128 } from '../core/hash.ts';
+import { hashText, newHash128 } from '../core/hash.ts';
+import type { BloomFilter, BloomStats } from './bloom-filter.ts';
+import type { Header } from './header.ts';
+import { checksum, writeHeader } from './header.ts';
+import type { BloomKey, HashedKey, KeyHash } from './key.ts';
+import { hashInto } from './key.ts';
+import type { Bits } from './probe.ts';
+import { setBits, testBits, touch } from './probe.ts';
+import { HEADER, scaleOf, TRAILER } from './size.ts';
+import { measure } from './stats.ts';
+
+/** Keys hashed before their bits are looked at, so that the processor waits for many cache lines at once. */
+const BATCH = 64;
+
+/** Makes a filter, around `buffer` where there is one already. */
+export function createBitFilter(header: Header, isShared: boolean, buffer?: SharedArrayBuffer): BitFilter {
+  const size = HEADER + header.bits / 8 + TRAILER;
+  const memory = buffer ?? (isShared ? new SharedArrayBuffer(size) : new ArrayBuffer(size));
+  if (!buffer) writeHeader(memory, header);
+  return new BitFilter(header, memory, isShared);
+}
+
+/** The filter behind the interface; `header` and `words` are for this folder alone. */
+export class BitFilter implements BloomFilter {
+  readonly header: Header;
+  readonly words: Int32Array;
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  readonly #bits: Bits;
+  readonly #seed: number;
+  readonly #isKeyed: boolean;
+  readonly #hash: Hash128 = newHash128();
+  #batch: readonly Hash128[] | undefined;
+
+  constructor(header: Header, buffer: ArrayBuffer | SharedArrayBuffer, isShared: boolean) {
+    const { bits, hashes, isBlocked, hasher } = header;
+    this.header = header;
+    this.buffer = buffer;
+    this.words = new Int32Array(buffer, HEADER, bits / 32);
+    this.#bits = { words: this.words, hashes, scale: scaleOf(bits, isBlocked), isBlocked, isShared };
+    this.#seed = hasher.seed;
+    this.#isKeyed = hasher.secret !== undefined;
+  }
+
+  get capacity(): number {
+    return this.header.capacity;
+  }
+
+  get falsePositiveRate(): number {
+    return this.header.falsePositiveRate;
+  }
+
+  get bitCount(): number {
+    return this.header.bits;
+  }
+
+  get hashCount(): number {
+    return this.header.hashes;
+  }
+
+  get byteLength(): number {
+    return this.buffer.byteLength;
+  }
+
+  add(key: BloomKey): boolean {
+    const hash = this.#hash;
+    this.#hashInto(hash, key);
+    return setBits(this.#bits, hash);
+  }
+
+  has(key: BloomKey): boolean {
+    const hash = this.#hash;
+    this.#hashInto(hash, key);
+    return testBits(this.#bits, hash);
+  }
+
+  addAll(keys: Iterable<BloomKey>): number {
+    let added = 0;
+    for (const key of keys) if (this.add(key)) added++;
+    return added;
+  }
+
+  hasAll(keys: ArrayLike<BloomKey>, out: Uint8Array = new Uint8Array(keys.length)): Uint8Array {
+    if (out.length < keys.length) throw new RangeError(`out must hold ${keys.length} results, got ${out.length}`);
+    const batch = (this.#batch ??= Array.from({ length: BATCH }, newHash128));
+    for (let from = 0; from < keys.length; from += BATCH) {
+      const count = Math.min(BATCH, keys.length - from);
+      for (let at = 0; at < count; at++) this.#hashInto(batch[at]!, keys[from + at]!);
+      for (let at = 0; at < count; at++) touch(this.#bits, batch[at]!);
+      for (let at = 0; at < count; at++) out[from + at] = testBits(this.#bits, batch[at]!) ? 1 : 0;
+    }
+    return out;
+  }
+
+  addHash(hash: KeyHash): boolean {
+    return setBits(this.#bits, this.#hashed(hash));
+  }
+
+  hasHash(hash: KeyHash): boolean {
+    return testBits(this.#bits, this.#hashed(hash));
+  }
+
+  clear(): void {
+    this.words.fill(0);
+  }
+
+  stats(): BloomStats {
+    return measure(this.words, this.header);
+  }
+
+  toBytes(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(this.byteLength);
+    bytes.set(new Uint8Array(this.buffer, 0, HEADER));
+    const view = new DataView(bytes.buffer);
+    for (let at = 0; at < this.words.length; at++) view.setInt32(HEADER + 4 * at, this.words[at]!, true);
+    const { a, b, c, d } = checksum(bytes.subarray(HEADER, -TRAILER));
+    for (const [at, word] of [a, b, c, d].entries()) view.setInt32(bytes.length - TRAILER + 4 * at, word, true);
+    return bytes;
+  }
+
+  #hashInto(hash: Hash128, key: BloomKey): void {
+    if (typeof key === 'string' && !this.#isKeyed) hashText(hash, key, this.#seed);
+    else hashInto(hash, key, this.header.hasher);
+  }
+
+  #hashed(hash: KeyHash): HashedKey {
+    const hashed = hash as unknown as HashedKey;
+    if (hashed.id !== this.header.hasher.id) {
+      throw new RangeError('hash must come from hashKey with the seed or secret of the filter');
+    }
+    return hashed;
+  }
+}

@@ -1,0 +1,93 @@
+import { integer, refuse } from '../core/check.ts';
+import type { Hash128 } from '../core/hash.ts';
+import { hashBytes, newHash128 } from '../core/hash.ts';
+import type { BloomHashOptions, Hasher } from './key.ts';
+import { checkValue, createHasher } from './key.ts';
+import { BLOCK, checkRate, HEADER, TRAILER } from './size.ts';
+
+/*
+ * The first 48 bytes of a filter, in memory and in its bytes; all numbers little-endian (docs/formats/bloom.md):
+ *    0 'HFBF'   4 version   5 layout   6 hashes   7 flags   8 seed   12 words of bits
+ *   16 capacity   24 rate   32 check value of the secret   40 checksum of all that   48 the bits
+ * and after the bits 16 bytes of checksum of them, which are written to bytes only; in memory they are zero.
+ */
+
+/** What a header says. */
+export interface Header {
+  readonly capacity: number;
+  readonly falsePositiveRate: number;
+  readonly isBlocked: boolean;
+  readonly hashes: number;
+  readonly bits: number;
+  readonly hasher: Hasher;
+}
+
+const MAGIC = 0x46424648;
+const VERSION = 1;
+const KEYED = 1;
+
+export function writeHeader(buffer: ArrayBufferLike, { hasher, ...header }: Header): void {
+  const view = new DataView(buffer);
+  view.setUint32(0, MAGIC, true);
+  view.setUint8(4, VERSION);
+  view.setUint8(5, header.isBlocked ? 1 : 0);
+  view.setUint8(6, header.hashes);
+  view.setUint8(7, hasher.secret ? KEYED : 0);
+  view.setUint32(8, hasher.seed, true);
+  view.setUint32(12, header.bits / 32, true);
+  view.setFloat64(16, header.capacity, true);
+  view.setFloat64(24, header.falsePositiveRate, true);
+  const [low, high] = checkValue(hasher.secret);
+  view.setUint32(32, low, true);
+  view.setUint32(36, high, true);
+  const sum = checksum(new Uint8Array(buffer, 0, 40));
+  view.setInt32(40, sum.a, true);
+  view.setInt32(44, sum.b, true);
+}
+
+/** Reads the header of `bytes`; throws for one that is damaged, of another version, or of another secret. */
+export function readHeader(bytes: Uint8Array<ArrayBufferLike>, { secret }: BloomHashOptions): Header {
+  if (!(bytes instanceof Uint8Array)) refuse('bytes', 'a Uint8Array', bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length < HEADER || view.getUint32(0, true) !== MAGIC) return damaged('they are no Bloom filter');
+  if (view.getUint8(4) !== VERSION) return damaged(`their version is ${view.getUint8(4)}, not ${VERSION}`);
+  const sum = checksum(bytes.subarray(0, 40));
+  if (view.getInt32(40, true) !== sum.a || view.getInt32(44, true) !== sum.b) return damaged('their header is damaged');
+  const words = view.getUint32(12, true);
+  const length = HEADER + words * 4 + TRAILER;
+  if (bytes.length !== length) {
+    return damaged(`they are ${bytes.length} bytes where ${length} are said to be`);
+  }
+  const isBlocked = view.getUint8(5) === 1;
+  const hashes = view.getUint8(6);
+  if (hashes < 1 || words < 1 || (isBlocked && words % (BLOCK / 32) > 0)) return damaged('their settings are none');
+  const isKeyed = view.getUint8(7) === KEYED;
+  if (isKeyed !== (secret !== undefined)) {
+    return refuse('secret', isKeyed ? 'the one the filter was made with' : 'absent: the filter has none', secret);
+  }
+  const hasher = createHasher(secret ? { secret } : { seed: view.getUint32(8, true) });
+  const [low, high] = checkValue(hasher.secret);
+  if (low !== view.getUint32(32, true) || high !== view.getUint32(36, true)) {
+    return refuse('secret', 'the one the filter was made with', secret);
+  }
+  return {
+    capacity: integer('capacity in bytes', view.getFloat64(16, true), 1),
+    falsePositiveRate: checkRate(view.getFloat64(24, true)),
+    isBlocked,
+    hashes,
+    bits: words * 32,
+    hasher,
+  };
+}
+
+/** Throws for bytes that are not what `toBytes` gave. */
+export function damaged(why: string): never {
+  throw new RangeError(`bytes must be those of a Bloom filter, but ${why}`);
+}
+
+/** All 128 bits of the hash, so that no change within 16 aligned bytes goes unseen. */
+export function checksum(bytes: Uint8Array): Hash128 {
+  const out = newHash128();
+  hashBytes(out, bytes, 0);
+  return out;
+}

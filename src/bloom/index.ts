@@ -1,0 +1,13 @@
+export { attachBloomFilter, createBloomFilter, loadBloomFilter } from './bloom-filter.ts';
+export type { BloomFilter, BloomOptions, BloomStats } from './bloom-filter.ts';
+export { createBinaryFuse, loadBinaryFuse } from './fuse.ts';
+export type { BinaryFuseOptions, StaticFilter } from './fuse.ts';
+export { hashKey } from './key.ts';
+export type { BloomHashOptions, BloomKey, KeyHash } from './key.ts';
+export { createRotatingBloom } from './rotating.ts';
+export type { RotatingBloomOptions, TimedFilter, TimedStats } from './rotating.ts';
+export { createScalableBloom } from './scalable.ts';
+export type { GrowingFilter, GrowingStats, ScalableBloomOptions } from './scalable.ts';
+export { bloomSize } from './size.ts';
+export type { BloomLayout, BloomSize, BloomSizeOptions } from './size.ts';
+export { unionBloom } from './union.ts';

@@ -1,0 +1,286 @@
+/*
+ * MurmurHash3_x86_128 by Austin Appleby (public domain): 32-bit steps only, which is what JavaScript multiplies well,
+ * 128 bits of result, and an implementation in every language. Not for keys that an attacker chooses.
+ *
+ * Text is hashed as its UTF-8 bytes, computed on the way, with a lone surrogate as its own three bytes: so text equals
+ * its bytes, and no two texts collide by encoding.
+ *
+ * The reading and mixing is written out by hand where it runs for every key: as small functions it takes half as long
+ * again, because V8 stops inlining before it has them all.
+ */
+
+/** Receives the 128 bits as four signed 32-bit words; make one and reuse it, so that hashing allocates nothing. */
+export interface Hash128 {
+  a: number;
+  b: number;
+  c: number;
+  d: number;
+}
+
+/** A fresh place for results. */
+export function newHash128(): Hash128 {
+  return { a: 0, b: 0, c: 0, d: 0 };
+}
+
+const C1 = 0x239b961b;
+const C2 = 0xab0e9789;
+const C3 = 0x38b34ae5;
+const C4 = 0xa1e38b93;
+
+/** From here on the engine's own encoder is quicker than reading character by character. */
+const LONG_TEXT = 48;
+
+/** Hashes `text` as its UTF-8 bytes. */
+export function hashText(out: Hash128, text: string, seed: number): void {
+  const { length } = text;
+  let a = seed | 0;
+  let b = a;
+  let c = a;
+  let d = a;
+  let at = 0;
+  if (length >= LONG_TEXT) return hashRead(out, text, a);
+  // All character codes seen, or'ed: above 0x7f when one of them was not ASCII.
+  let codes = 0;
+  for (; at + 16 <= length; at += 16) {
+    let c0 = text.charCodeAt(at);
+    let c1 = text.charCodeAt(at + 1);
+    let c2 = text.charCodeAt(at + 2);
+    let c3 = text.charCodeAt(at + 3);
+    codes |= c0 | c1 | c2 | c3;
+    let k = Math.imul(c0 | (c1 << 8) | (c2 << 16) | (c3 << 24), C1);
+    a ^= Math.imul((k << 15) | (k >>> 17), C2);
+    a = (Math.imul((((a << 19) | (a >>> 13)) + b) | 0, 5) + 0x561ccd1b) | 0;
+    c0 = text.charCodeAt(at + 4);
+    c1 = text.charCodeAt(at + 5);
+    c2 = text.charCodeAt(at + 6);
+    c3 = text.charCodeAt(at + 7);
+    codes |= c0 | c1 | c2 | c3;
+    k = Math.imul(c0 | (c1 << 8) | (c2 << 16) | (c3 << 24), C2);
+    b ^= Math.imul((k << 16) | (k >>> 16), C3);
+    b = (Math.imul((((b << 17) | (b >>> 15)) + c) | 0, 5) + 0x0bcaa747) | 0;
+    c0 = text.charCodeAt(at + 8);
+    c1 = text.charCodeAt(at + 9);
+    c2 = text.charCodeAt(at + 10);
+    c3 = text.charCodeAt(at + 11);
+    codes |= c0 | c1 | c2 | c3;
+    k = Math.imul(c0 | (c1 << 8) | (c2 << 16) | (c3 << 24), C3);
+    c ^= Math.imul((k << 17) | (k >>> 15), C4);
+    c = (Math.imul((((c << 15) | (c >>> 17)) + d) | 0, 5) + 0x96cd1c35) | 0;
+    c0 = text.charCodeAt(at + 12);
+    c1 = text.charCodeAt(at + 13);
+    c2 = text.charCodeAt(at + 14);
+    c3 = text.charCodeAt(at + 15);
+    codes |= c0 | c1 | c2 | c3;
+    k = Math.imul(c0 | (c1 << 8) | (c2 << 16) | (c3 << 24), C4);
+    d ^= Math.imul((k << 18) | (k >>> 14), C1);
+    d = (Math.imul((((d << 13) | (d >>> 19)) + a) | 0, 5) + 0x32ac3b17) | 0;
+  }
+  for (let lane = 0; at < length; lane++) {
+    let k = text.charCodeAt(at);
+    if (at + 4 <= length) {
+      const c1 = text.charCodeAt(at + 1);
+      const c2 = text.charCodeAt(at + 2);
+      const c3 = text.charCodeAt(at + 3);
+      codes |= k | c1 | c2 | c3;
+      k |= (c1 << 8) | (c2 << 16) | (c3 << 24);
+      at += 4;
+    } else {
+      codes |= k;
+      for (let shift = 8; ++at < length; shift += 8) {
+        const code = text.charCodeAt(at);
+        codes |= code;
+        k |= code << shift;
+      }
+    }
+    if (lane === 0) a ^= Math.imul(turn(Math.imul(k, C1), 15), C2);
+    else if (lane === 1) b ^= Math.imul(turn(Math.imul(k, C2), 16), C3);
+    else if (lane === 2) c ^= Math.imul(turn(Math.imul(k, C3), 17), C4);
+    else d ^= Math.imul(turn(Math.imul(k, C4), 18), C1);
+  }
+  if (codes > 0x7f) hashRead(out, text, seed);
+  else {
+    a ^= length;
+    b ^= length;
+    c ^= length;
+    d ^= length;
+    a = (a + b + c + d) | 0;
+    b = (b + a) | 0;
+    c = (c + a) | 0;
+    d = (d + a) | 0;
+    a = Math.imul(a ^ (a >>> 16), 0x85ebca6b);
+    b = Math.imul(b ^ (b >>> 16), 0x85ebca6b);
+    c = Math.imul(c ^ (c >>> 16), 0x85ebca6b);
+    d = Math.imul(d ^ (d >>> 16), 0x85ebca6b);
+    a = Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
+    b = Math.imul(b ^ (b >>> 13), 0xc2b2ae35);
+    c = Math.imul(c ^ (c >>> 13), 0xc2b2ae35);
+    d = Math.imul(d ^ (d >>> 13), 0xc2b2ae35);
+    b ^= b >>> 16;
+    c ^= c >>> 16;
+    d ^= d >>> 16;
+    a = ((a ^ (a >>> 16)) + b + c + d) | 0;
+    out.a = a;
+    out.b = (b + a) | 0;
+    out.c = (c + a) | 0;
+    out.d = (d + a) | 0;
+  }
+}
+
+/** Hashes text that is long or not ASCII. */
+function hashRead(out: Hash128, text: string, seed: number): void {
+  out.a = out.b = out.c = out.d = seed | 0;
+  readText(out, text, murmur);
+}
+
+/** Hashes `bytes`. */
+export function hashBytes(out: Hash128, bytes: Uint8Array, seed: number): void {
+  out.a = out.b = out.c = out.d = seed | 0;
+  absorb(out, bytes, bytes.length & -16);
+  finishBytes(out, bytes, bytes.length, bytes.length);
+}
+
+/** Hashes the eight bytes of two little-endian words, as a 64-bit integer has. */
+export function hashWords(out: Hash128, low: number, high: number, seed: number): void {
+  const a = seed ^ Math.imul(turn(Math.imul(low, C1), 15), C2);
+  const b = seed ^ Math.imul(turn(Math.imul(high, C2), 16), C3);
+  finish(out, a, b, seed, seed, 8);
+}
+
+/** Absorbs the whole blocks of 16 bytes up to `end`. */
+function absorb(out: Hash128, bytes: Uint8Array, end: number): void {
+  let { a, b, c, d } = out;
+  for (let at = 0; at < end; at += 16) {
+    let k = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    k = Math.imul(k, C1);
+    a ^= Math.imul((k << 15) | (k >>> 17), C2);
+    a = (Math.imul((((a << 19) | (a >>> 13)) + b) | 0, 5) + 0x561ccd1b) | 0;
+    k = bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24);
+    k = Math.imul(k, C2);
+    b ^= Math.imul((k << 16) | (k >>> 16), C3);
+    b = (Math.imul((((b << 17) | (b >>> 15)) + c) | 0, 5) + 0x0bcaa747) | 0;
+    k = bytes[at + 8]! | (bytes[at + 9]! << 8) | (bytes[at + 10]! << 16) | (bytes[at + 11]! << 24);
+    k = Math.imul(k, C3);
+    c ^= Math.imul((k << 17) | (k >>> 15), C4);
+    c = (Math.imul((((c << 15) | (c >>> 17)) + d) | 0, 5) + 0x96cd1c35) | 0;
+    k = bytes[at + 12]! | (bytes[at + 13]! << 8) | (bytes[at + 14]! << 16) | (bytes[at + 15]! << 24);
+    k = Math.imul(k, C4);
+    d ^= Math.imul((k << 18) | (k >>> 14), C1);
+    d = (Math.imul((((d << 13) | (d >>> 19)) + a) | 0, 5) + 0x32ac3b17) | 0;
+  }
+  out.a = a;
+  out.b = b;
+  out.c = c;
+  out.d = d;
+}
+
+/** Absorbs what is left of the last block of `bytes` up to `end`, and the length of all that came. */
+function finishBytes(out: Hash128, bytes: Uint8Array, end: number, total: number): void {
+  let { a, b, c, d } = out;
+  const from = end & -16;
+  for (let at = from, k = 0; at < end;) {
+    const shift = (at - from) << 3;
+    k |= bytes[at++]! << shift;
+    if ((shift & 24) < 24 && at < end) continue;
+    if (shift < 32) a ^= Math.imul(turn(Math.imul(k, C1), 15), C2);
+    else if (shift < 64) b ^= Math.imul(turn(Math.imul(k, C2), 16), C3);
+    else if (shift < 96) c ^= Math.imul(turn(Math.imul(k, C3), 17), C4);
+    else d ^= Math.imul(turn(Math.imul(k, C4), 18), C1);
+    k = 0;
+  }
+  finish(out, a, b, c, d, total);
+}
+
+function finish(out: Hash128, a: number, b: number, c: number, d: number, length: number): void {
+  a ^= length;
+  b ^= length;
+  c ^= length;
+  d ^= length;
+  a = (a + b + c + d) | 0;
+  b = scramble((b + a) | 0);
+  c = scramble((c + a) | 0);
+  d = scramble((d + a) | 0);
+  a = (scramble(a) + b + c + d) | 0;
+  out.a = a;
+  out.b = (b + a) | 0;
+  out.c = (c + a) | 0;
+  out.d = (d + a) | 0;
+}
+
+/** Rotates to the left. */
+function turn(word: number, by: number): number {
+  return (word << by) | (word >>> (32 - by));
+}
+
+/** Murmur3's `fmix32`, which can be undone: every bit of the word changes about half of the bits of the result. */
+export function scramble(word: number): number {
+  word = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
+  word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35);
+  return word ^ (word >>> 16);
+}
+
+/** A hash that takes bytes piece by piece, its state in a {@link Hash128}. */
+export interface ByteHash {
+  /** Takes whole blocks of 16 bytes from the start of `bytes` up to `end`. */
+  absorb(out: Hash128, bytes: Uint8Array, end: number): void;
+  /** Takes what follows the last whole block before `end`, and ends the hash of `total` bytes. */
+  finish(out: Hash128, bytes: Uint8Array, end: number, total: number): void;
+}
+
+const murmur: ByteHash = { absorb, finish: finishBytes };
+
+/** Bytes encoded at a time; a multiple of the block. */
+const CHUNK = 2048;
+
+// Made at the first need: a module that makes them on loading cannot be shaken off.
+let chunk: Uint8Array | undefined;
+let encoder: TextEncoder | undefined;
+
+/** Feeds the UTF-8 bytes of a long or not ASCII text to `hash`, which has been started, and ends it. */
+export function readText(out: Hash128, text: string, hash: ByteHash): void {
+  // A code point may straddle the end of a chunk by three bytes.
+  const bytes = (chunk ??= new Uint8Array(CHUNK + 3));
+  let filled = 0;
+  let done = 0;
+  for (let at = 0; at < text.length;) {
+    if (filled === 0) at += filled = encodeAscii(text, at, bytes);
+    while (at < text.length && filled < CHUNK) {
+      const code = text.codePointAt(at)!;
+      at += code > 0xffff ? 2 : 1;
+      filled = encodePoint(bytes, filled, code);
+    }
+    if (filled < CHUNK) break;
+    hash.absorb(out, bytes, CHUNK);
+    bytes.copyWithin(0, CHUNK, filled);
+    filled -= CHUNK;
+    done += CHUNK;
+  }
+  hash.absorb(out, bytes, filled & -16);
+  hash.finish(out, bytes, filled, done + filled);
+}
+
+/** Encodes the next chunk of `text` and answers its length; 0 when it is short or not all ASCII. */
+function encodeAscii(text: string, at: number, bytes: Uint8Array): number {
+  if (text.length - at < LONG_TEXT) return 0;
+  const part = text.length > CHUNK ? text.slice(at, at + CHUNK) : text;
+  const { read, written } = (encoder ??= new TextEncoder()).encodeInto(part, bytes);
+  // The encoder turns every lone surrogate into the same three bytes, so what is not ASCII is not its to encode.
+  return read === written && read === part.length ? read : 0;
+}
+
+/** Writes the UTF-8 bytes of a code point, a lone surrogate's included, and answers where they end. */
+function encodePoint(bytes: Uint8Array, at: number, code: number): number {
+  if (code < 0x80) bytes[at++] = code;
+  else {
+    if (code < 0x800) bytes[at++] = 0xc0 | (code >> 6);
+    else {
+      if (code < 0x10000) bytes[at++] = 0xe0 | (code >> 12);
+      else {
+        bytes[at++] = 0xf0 | (code >> 18);
+        bytes[at++] = 0x80 | ((code >> 12) & 0x3f);
+      }
+      bytes[at++] = 0x80 | ((code >> 6) & 0x3f);
+    }
+    bytes[at++] = 0x80 | (code & 0x3f);
+  }
+  return at;
+}

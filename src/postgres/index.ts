@@ -1,0 +1,14 @@
+export { fromPg, fromPglite, fromPostgresJs } from './client.ts';
+export type {
+  PgClientLike,
+  PgPoolLike,
+  PgliteLike,
+  PgliteRunner,
+  PostgresJsLike,
+  PostgresJsRunner,
+  SqlClient,
+  SqlQuery,
+  SqlValue,
+} from './client.ts';
+export { postgresWorkerLeaseStore } from './worker-lease.ts';
+export type { PostgresWorkerLeaseStoreOptions } from './worker-lease.ts';

@@ -1,0 +1,6 @@
+export { redisBloom } from './bloom.ts';
+export type { AsyncBloom, RedisBloomCallOptions, RedisBloomOptions } from './bloom.ts';
+export { fromGlide, fromIoredis, fromNodeRedis } from './client.ts';
+export type { GlideLike, IoredisLike, NodeRedisClusterLike, NodeRedisLike, RedisSend } from './client.ts';
+export { redisWorkerLeaseStore } from './worker-lease.ts';
+export type { RedisWorkerLeaseStoreOptions } from './worker-lease.ts';

@@ -1,0 +1,67 @@
+import { integer, oneOf } from '../core/check.ts';
+import type { Circle } from './circle.ts';
+import { arrange, checkCount, find, makePoints, spread, take } from './circle.ts';
+import type { RingKey } from './key.ts';
+import { md5 } from './md5.ts';
+import type { Member, RingNode } from './member.ts';
+import { membersOf } from './member.ts';
+import type { Ring } from './ring.ts';
+
+/** Places keys as libketama does. */
+export type KetamaRing = Pick<Ring, 'get' | 'getN'>;
+
+/**
+ * Creates a ring that agrees with libketama point for point, to share caches with clients that use it. An id is the
+ * server as written in libketama's list, as `10.0.1.1:11211`, and a weight its memory.
+ *
+ * libketama gives each server points by its share of all memory, so with unequal weights a new server moves keys
+ * between the others too. Where nothing has to agree with libketama, `createRing` is better in every way.
+ *
+ * @example
+ * ```ts
+ * import { createKetamaRing } from 'holdfast/ring';
+ *
+ * const servers = createKetamaRing([{ id: '10.0.1.1:11211', weight: 600 }, { id: '10.0.1.2:11211', weight: 300 }]);
+ * console.log(servers.get('user:7'));
+ * ```
+ */
+export function createKetamaRing(servers: Iterable<string | RingNode>): KetamaRing {
+  const circle = ketamaCircle(servers);
+  const at = (key: RingKey): number => find(circle, md5(key)[0]! >>> 0);
+  return {
+    get: (key) => circle.ids[circle.words[at(key)]! & circle.mask],
+    getN(key, count, { spread: by = 'node' } = {}) {
+      integer('count', count, 0);
+      return (oneOf('spread', by, ['node', 'zone']) === 'zone' ? spread : take)(circle, at(key), count);
+    },
+  };
+}
+
+/** The points of libketama, in order. */
+export function ketamaCircle(servers: Iterable<string | RingNode>): Circle {
+  const all = membersOf(servers, 0);
+  const sum = all.reduce((total, { weight }) => total + weight, 0);
+  const members: Member[] = [];
+  const digests: number[] = [];
+  for (const member of all) {
+    const count = digestsOf(member.weight, sum, all.length);
+    if (count === 0) continue;
+    members.push(member);
+    digests.push(count);
+  }
+  const points = makePoints(checkCount(4 * digests.reduce((total, count) => total + count, 0)));
+  let at = 0;
+  for (const [owner, { id }] of members.entries()) {
+    for (let k = 0; k < digests[owner]!; k++, at += 4) {
+      points.positions.set(md5(`${id}-${k}`), at);
+      points.owners.fill(owner, at, at + 4);
+    }
+  }
+  return arrange(members, points);
+}
+
+/** 40 digests a server times its share, in single precision where libketama has it. */
+function digestsOf(weight: number, sum: number, servers: number): number {
+  const share = Math.fround(Math.fround(weight) / Math.fround(sum));
+  return sum > 0 ? Math.floor(Math.fround(share * 40 * servers)) : 0;
+}

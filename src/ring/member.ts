@@ -1,0 +1,59 @@
+import { amount, refuse } from '../core/check.ts';
+import { hashKey } from './key.ts';
+
+/** A node by name. What else belongs to it, as its address, is the caller's to keep by `id`. */
+export interface RingNode {
+  /** Any text. Placement depends on it and on nothing like a number in a list. */
+  readonly id: string;
+  /**
+   * Its share in proportion to the others; 0 owns nothing.
+   *
+   * @defaultValue 1
+   */
+  readonly weight?: number;
+  /**
+   * Rack, availability zone, host: what fails together.
+   *
+   * @defaultValue a zone of its own
+   */
+  readonly zone?: string;
+}
+
+/** A node as checked and hashed. */
+export interface Member {
+  readonly id: string;
+  readonly weight: number;
+  readonly zone: string | undefined;
+  readonly a: number;
+  readonly b: number;
+  /** Decides, before the id does, who is first where two nodes have a point at one position. */
+  readonly tie: number;
+}
+
+/** More points than this are refused, however they come about. */
+export const MAX_POINTS = 2 ** 24;
+
+export function memberOf(node: string | RingNode, seed: number): Member {
+  const { id, weight = 1, zone } = typeof node === 'string' ? { id: node } : node;
+  if (typeof id !== 'string') refuse('id', 'text', id);
+  if (zone !== undefined && typeof zone !== 'string') refuse('zone', 'text', zone);
+  amount('weight', weight, 0, MAX_POINTS);
+  const { a, b, d } = hashKey(id, seed);
+  return { id, weight, zone, a, b, tie: d >>> 0 };
+}
+
+/** Checks and hashes nodes, which must not share an id. */
+export function membersOf(nodes: Iterable<string | RingNode>, seed: number): Member[] {
+  const members = new Map<string, Member>();
+  for (const node of nodes) {
+    const member = memberOf(node, seed);
+    if (members.has(member.id)) refuse('id', 'in the ring once', member.id);
+    members.set(member.id, member);
+  }
+  return [...members.values()];
+}
+
+/** Whether `x` comes first where both are equal otherwise. */
+export function isBefore(x: Member, y: Member): boolean {
+  return x.tie < y.tie || (x.tie === y.tie && x.id < y.id);
+}

@@ -1,0 +1,243 @@
+import { integer, oneOf, refuse } from '../core/check.ts';
+import { hashWords, newHash128 } from '../core/hash.ts';
+import type { Circle } from './circle.ts';
+import {
+  arrange,
+  bitsFor,
+  checkCount,
+  find,
+  makePoints,
+  pointsOf,
+  revise,
+  spread,
+  take,
+  walk,
+  withoutMember,
+} from './circle.ts';
+import type { RingKey } from './key.ts';
+import { checkSeed, hashKey } from './key.ts';
+import type { Member, RingNode } from './member.ts';
+import { MAX_POINTS, memberOf, membersOf } from './member.ts';
+
+export interface RingOptions {
+  /**
+   * Ids, or nodes with weight and zone, in any order.
+   *
+   * @defaultValue none
+   */
+  readonly nodes?: Iterable<string | RingNode>;
+  /**
+   * Points of a node of weight 1; a node has `vnodes * weight` of them, rounded, and one at least.
+   *
+   * @defaultValue 160: shares spread by 8 % around their mean
+   */
+  readonly vnodes?: number;
+  /**
+   * From 0 to 2^32-1. Rings of different seeds place independently of each other.
+   *
+   * @defaultValue 0
+   */
+  readonly seed?: number;
+}
+
+export interface ReplicaOptions {
+  /**
+   * `zone`: no zone holds a second replica while a zone with a free node holds none, round by round.
+   *
+   * @defaultValue `node`: different nodes, wherever they are
+   */
+  readonly spread?: 'node' | 'zone';
+}
+
+/** An immutable consistent hash ring: which node serves a key, and who is next. */
+export interface Ring {
+  /** Nodes, those of weight 0 included. */
+  readonly size: number;
+  /** Points of all nodes together. */
+  readonly points: number;
+  /** The nodes by id: a copy, made anew at each reading. */
+  readonly nodes: ReadonlyMap<string, RingNode>;
+  /** The node that owns `key`, or `undefined` when no node has a weight. About one comparison, at any size. */
+  get(key: RingKey): string | undefined;
+  /** The owner and those after it, all different: `count` of them, or all that have a weight. */
+  getN(key: RingKey, count: number, options?: ReplicaOptions): string[];
+  /** The owner and those after it one by one, each once, until all were there. */
+  walk(key: RingKey): IterableIterator<string>;
+  /** The first node of {@link Ring.walk} that `accept` takes; asks no node twice. */
+  pick(key: RingKey, accept: (id: string) => boolean): string | undefined;
+  /** This ring and one node more. Throws a RangeError when it has a node of that id. O(points). */
+  with(node: string | RingNode): Ring;
+  /** This ring without a node; this ring itself when it has no such node. O(points). */
+  without(id: string): Ring;
+  /** This ring with another weight of a node. Throws a RangeError when it has no such node. O(points). */
+  reweight(id: string, weight: number): Ring;
+  /** The exact share of the 2^32 positions that each node owns. O(points). */
+  ownership(): Map<string, number>;
+}
+
+/**
+ * Creates a {@link Ring}. Where a key goes depends on ids, weights, `vnodes` and `seed` only, in every process and
+ * every engine, and stays so in every later version.
+ *
+ * Throws a RangeError when two nodes share an id, and for more than 2^24 points.
+ *
+ * @example
+ * ```ts
+ * import { createRing } from 'holdfast/ring';
+ *
+ * const ring = createRing({ nodes: ['cache-1', 'cache-2', { id: 'cache-3', weight: 2 }] });
+ * console.log(ring.get('user:7'), ring.getN('user:7', 2));
+ * const next = ring.with('cache-4'); // takes keys from the others, and moves no other key
+ * console.log(next.get('user:7'));
+ * ```
+ */
+export function createRing(options: RingOptions = {}): Ring {
+  const { nodes = [], vnodes = 160, seed = 0 } = options;
+  integer('vnodes', vnodes, 1, MAX_POINTS);
+  return new HashRing(build(membersOf(nodes, checkSeed(seed)), vnodes), vnodes, seed);
+}
+
+/** What `ring` is made of, for the functions beside it. */
+export function insideOf(ring: Ring): Inside {
+  return HashRing.inside(ring);
+}
+
+interface Inside {
+  readonly circle: Circle;
+  readonly seed: number;
+}
+
+class HashRing implements Ring {
+  readonly #circle: Circle;
+  readonly #vnodes: number;
+  readonly #seed: number;
+
+  constructor(circle: Circle, vnodes: number, seed: number) {
+    this.#circle = circle;
+    this.#vnodes = vnodes;
+    this.#seed = seed;
+  }
+
+  static inside(ring: Ring): Inside {
+    if (!(#seed in ring)) refuse('ring', 'made by createRing', ring);
+    return { circle: ring.#circle, seed: ring.#seed };
+  }
+
+  get size(): number {
+    return this.#circle.ids.length;
+  }
+
+  get points(): number {
+    return this.#circle.words.length - 1;
+  }
+
+  get nodes(): ReadonlyMap<string, RingNode> {
+    return new Map(
+      this.#circle.members.map(({ id, weight, zone }) => [
+        id,
+        zone === undefined ? { id, weight } : { id, weight, zone },
+      ]),
+    );
+  }
+
+  get(key: RingKey): string | undefined {
+    const { ids, words, mask } = this.#circle;
+    return ids[words[this.#find(key)]! & mask];
+  }
+
+  getN(key: RingKey, count: number, options?: ReplicaOptions): string[] {
+    integer('count', count, 0);
+    const by = options?.spread ?? 'node';
+    const pick = by === 'node' || oneOf('spread', by, ['node', 'zone']) === 'node' ? take : spread;
+    return pick(this.#circle, this.#find(key), count);
+  }
+
+  walk(key: RingKey): IterableIterator<string> {
+    return walk(this.#circle, this.#find(key));
+  }
+
+  pick(key: RingKey, accept: (id: string) => boolean): string | undefined {
+    for (const id of this.walk(key)) if (accept(id)) return id;
+    return undefined;
+  }
+
+  with(node: string | RingNode): Ring {
+    const member = memberOf(node, this.#seed);
+    if (this.#circle.ids.includes(member.id)) refuse('id', 'new to the ring', member.id);
+    return this.#change(this.size, member);
+  }
+
+  without(id: string): Ring {
+    const owner = this.#circle.ids.indexOf(id);
+    return owner < 0 ? this : this.#change(owner);
+  }
+
+  reweight(id: string, weight: number): Ring {
+    const owner = this.#circle.ids.indexOf(id);
+    const { zone } = this.#circle.members[owner] ?? refuse('id', 'in the ring', id);
+    return this.#change(owner, memberOf({ id, weight, ...(zone !== undefined && { zone }) }, this.#seed));
+  }
+
+  ownership(): Map<string, number> {
+    const { positions, owners } = pointsOf(this.#circle);
+    const shares = new Float64Array(this.size);
+    // What is after the last point belongs to the first.
+    let before = (positions.at(-1) ?? 0) - 2 ** 32;
+    for (let at = 0; at < positions.length; at++) {
+      shares[owners[at]!]! += (positions[at]! - before) / 2 ** 32;
+      before = positions[at]!;
+    }
+    return new Map(this.#circle.ids.map((id, owner) => [id, shares[owner]!]));
+  }
+
+  #find(key: RingKey): number {
+    return find(this.#circle, hashKey(key, this.#seed).a >>> 0);
+  }
+
+  /** Puts `member`, or nobody, in the place of the member of index `owner`, if there is one. */
+  #change(owner: number, member?: Member): Ring {
+    const vnodes = this.#vnodes;
+    let circle = this.#circle;
+    const old = circle.members[owner];
+    const members = circle.members.slice();
+    members.splice(owner, 1, ...(member ? [member] : []));
+    if (bitsFor(countAll(members, vnodes), members.length) !== circle.bits) circle = build(members, vnodes);
+    else {
+      if (old) circle = revise(circle, circle.members, owner, positionsOf(old, vnodes).sort(), -1);
+      circle = member
+        ? revise(circle, members, owner, positionsOf(member, vnodes).sort(), 1)
+        : withoutMember(circle, members, owner);
+    }
+    return new HashRing(circle, vnodes, this.#seed);
+  }
+}
+
+function build(members: readonly Member[], vnodes: number): Circle {
+  const points = makePoints(countAll(members, vnodes));
+  let at = 0;
+  for (const [owner, member] of members.entries()) {
+    const positions = positionsOf(member, vnodes);
+    points.positions.set(positions, at);
+    points.owners.fill(owner, at, (at += positions.length));
+  }
+  return arrange(members, points);
+}
+
+function countAll(members: readonly Member[], vnodes: number): number {
+  return checkCount(members.reduce((sum, member) => sum + countOf(member, vnodes), 0));
+}
+
+function countOf({ weight }: Member, vnodes: number): number {
+  return weight && Math.max(1, Math.round(vnodes * weight));
+}
+
+/** The points of a member: each the hash of its id's hash and a number, so no two ids are taken for one another. */
+function positionsOf(member: Member, vnodes: number): Uint32Array {
+  const hash = newHash128();
+  const positions = new Uint32Array(countOf(member, vnodes));
+  for (let k = 0; k < positions.length; k++) {
+    hashWords(hash, k, member.b, member.a);
+    positions[k] = hash.a;
+  }
+  return positions;
+}

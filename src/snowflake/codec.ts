@@ -1,0 +1,133 @@
+import { amount, integer, refuse } from '../core/check.ts';
+import type { Plan, SnowflakeLayout } from './layout.ts';
+import { HALF, LAST_MS, planOf, startOf, tickAt } from './layout.ts';
+import { scratch } from './words.ts';
+
+/** What an id says. */
+export interface SnowflakeParts {
+  /** Unix time in milliseconds at which the tick of the id began. */
+  readonly timestampMs: number;
+  readonly workerId: number;
+  /** How many ids of this worker came before in this tick. */
+  readonly sequence: number;
+}
+
+/** Reads and makes ids of one layout. Ids are bigints, or decimal text without sign or leading zeros. */
+export interface SnowflakeCodec {
+  /** Throws RangeError or TypeError for what is no id of this layout. */
+  decode(id: bigint | string): SnowflakeParts;
+  /** The time of an id alone. Throws as {@link SnowflakeCodec.decode} does. */
+  timestampMs(id: bigint | string): number;
+  /**
+   * The id of these parts, worker and sequence 0 where left out. Throws RangeError for a part outside its bits,
+   * and for a time outside the layout's.
+   */
+  encode(parts: Partial<SnowflakeParts> & Pick<SnowflakeParts, 'timestampMs'>): bigint;
+  /** The first possible id of the tick of `time`; 0 before the epoch. RangeError after the last tick. */
+  minId(time: number | Date): bigint;
+  /** The last possible id of the tick of `time`; 0 before the epoch. RangeError after the last tick. */
+  maxId(time: number | Date): bigint;
+}
+
+/**
+ * Creates a {@link SnowflakeCodec}.
+ *
+ * @example
+ * ```ts
+ * import { discordLayout, snowflakeCodec } from 'holdfast/snowflake';
+ *
+ * const { workerId, sequence, timestampMs } = snowflakeCodec(discordLayout).decode('175928847299117063');
+ * console.log(new Date(timestampMs).toISOString(), workerId, sequence); // 2016-04-30T11:18:25.796Z 32 7
+ * ```
+ *
+ * @throws RangeError or TypeError for a layout that does not fit.
+ */
+export function snowflakeCodec(layout?: SnowflakeLayout): SnowflakeCodec {
+  return new PlanCodec(planOf(layout));
+}
+
+/** The number of a decimal text without sign, blanks or leading zeros. */
+function bigintOf(text: string): bigint | undefined {
+  // Inside a text BigInt refuses all but digits; at its ends it takes blanks, signs and prefixes.
+  const isCanonical = text === '0' || (text.length < 21 && text[0] !== '0' && isDigit(text[0]) && isDigit(text.at(-1)));
+  try {
+    return isCanonical ? BigInt(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isDigit(character: string | undefined): boolean {
+  return character !== undefined && character >= '0' && character <= '9';
+}
+
+class PlanCodec implements SnowflakeCodec {
+  readonly #plan: Plan;
+  readonly #words = scratch();
+  /** The parts of the id read last that are below the time. */
+  #rest = 0;
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+  }
+
+  timestampMs(id: bigint | string): number {
+    return startOf(this.#plan, this.#read(id));
+  }
+
+  decode(id: bigint | string): SnowflakeParts {
+    const timestampMs = this.timestampMs(id);
+    const { lastWorker, lastSequence, workerScale, sequenceScale } = this.#plan;
+    return {
+      timestampMs,
+      workerId: Math.floor(this.#rest / workerScale) % (lastWorker + 1),
+      sequence: Math.floor(this.#rest / sequenceScale) % (lastSequence + 1),
+    };
+  }
+
+  encode({ timestampMs, workerId = 0, sequence = 0 }: Partial<SnowflakeParts> & { timestampMs: number }): bigint {
+    const { epochMs, lastTick, lastWorker, lastSequence, workerScale, sequenceScale } = this.#plan;
+    const tick = tickAt(
+      this.#plan,
+      integer('timestampMs', timestampMs, epochMs, startOf(this.#plan, lastTick + 1) - 1),
+    );
+    const worker = integer('workerId', workerId, 0, lastWorker) * workerScale;
+    return this.#first(tick) + BigInt(worker + integer('sequence', sequence, 0, lastSequence) * sequenceScale);
+  }
+
+  minId(time: number | Date): bigint {
+    return this.#first(Math.max(0, this.#tickOf(time)));
+  }
+
+  maxId(time: number | Date): bigint {
+    const tick = this.#tickOf(time);
+    return tick < 0 ? 0n : this.#first(tick + 1) - 1n;
+  }
+
+  #tickOf(time: number | Date): number {
+    const { lastTick } = this.#plan;
+    return tickAt(this.#plan, amount('time', Number(time), -LAST_MS, startOf(this.#plan, lastTick + 1) - 1));
+  }
+
+  #first(tick: number): bigint {
+    return BigInt(tick) * BigInt(this.#plan.span);
+  }
+
+  /** The tick of an id; the rest of it stays in `#rest`. In numbers, because one of 64 bits is not exact. */
+  #read(id: bigint | string): number {
+    const { span, lastTick } = this.#plan;
+    const { ids, halves, low } = this.#words;
+    const value = typeof id === 'string' ? bigintOf(id) : id;
+    const isFit = typeof value === 'bigint' && BigInt.asUintN(64, value) === value;
+    if (isFit) ids[0] = value;
+    const lower = halves[low]!;
+    const higher = halves[1 - low]!;
+    const ticksAHalf = HALF / span;
+    const upper = Math.floor(higher * ticksAHalf);
+    const middle = Math.floor(lower / span);
+    const tick = upper + middle;
+    if (!isFit || tick > lastTick) refuse('id', 'an id of the layout', id);
+    this.#rest = (higher - upper / ticksAHalf) * HALF + lower - middle * span;
+    return tick;
+  }
+}

@@ -1,0 +1,117 @@
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fromIoredis, fromNodeRedis, redisWorkerLeaseStore } from '../../src/redis/index.ts';
+import type { RedisSend } from '../../src/redis/index.ts';
+import { storeContract } from '../snowflake/store-contract.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
+import { connectRedis } from '../support/redis-client.ts';
+import { redisAvailability, startRedis } from '../support/redis.ts';
+import type { RedisServer } from '../support/redis.ts';
+
+const { available } = redisAvailability();
+const request = { pool: 'ids', workerIds: 4, ttlMs: 60_000, coldStart: 'immediate' } as const;
+
+describe.skipIf(!available)('redisWorkerLeaseStore', () => {
+  let server: RedisServer;
+  let send: RedisSend;
+  beforeAll(async () => {
+    server = await startRedis();
+    send = (command) => server.send(command);
+  });
+  afterAll(() => server?.stop());
+
+  storeContract(() => redisWorkerLeaseStore(send));
+
+  it('keeps a pool in one key under its prefix, which expires when nobody uses it', async () => {
+    const store = redisWorkerLeaseStore(send, { prefix: 'mine:' });
+    await store.acquire(request);
+    expect(await send(['KEYS', 'mine:*'], '')).toEqual(['mine:ids']);
+    const week = 7 * 24 * 3_600_000;
+    expect(Number(await send(['PTTL', 'mine:ids'], ''))).toBeGreaterThan(week - 5000);
+    await send(['PEXPIRE', 'mine:ids', '100000'], '');
+    const { workerId, fencingToken } = (await store.acquire(request))!;
+    await send(['PEXPIRE', 'mine:ids', '100000'], '');
+    await store.renew({ pool: 'ids', workerId, fencingToken, ttlMs: 1000 });
+    expect(Number(await send(['PTTL', 'mine:ids'], ''))).toBeGreaterThan(week - 5000);
+  });
+
+  it('gives a token that no later one goes below, also after the data were lost', async () => {
+    const store = redisWorkerLeaseStore(send, { prefix: 'lost:' });
+    const before = (await store.acquire(request))!;
+    await send(['FLUSHALL'], '');
+    await send(['SCRIPT', 'FLUSH'], '');
+    const { workerId, fencingToken } = before;
+    expect(await store.renew({ pool: 'ids', workerId, fencingToken, ttlMs: 1000 })).toBeNull();
+    const after = (await store.acquire({ ...request, coldStart: 'wait' }))!;
+    expect(after.fencingToken).toBeGreaterThan(fencingToken);
+    expect(after.fromMs).toBeGreaterThan(before.untilMs - 1);
+  });
+
+  it('answers the same through ioredis and node-redis', async () => {
+    const ioredis = new Redis(server.port);
+    const nodeRedis = await createClient({ url: server.url }).connect();
+    try {
+      for (const client of [fromIoredis(ioredis), fromNodeRedis(nodeRedis)]) {
+        const store = redisWorkerLeaseStore(client, { prefix: `client ${client.toString()}` });
+        const grant = (await store.acquire(request))!;
+        expect(grant).toMatchObject({ workerId: 0, fromMs: 0, untilMs: grant.nowMs + 60_000 });
+        const { workerId, fencingToken } = grant;
+        expect(await store.renew({ pool: 'ids', workerId, fencingToken, ttlMs: 90_000 })).toBeGreaterThan(
+          grant.untilMs,
+        );
+        expect(await store.renew({ pool: 'ids', workerId, fencingToken: 1, ttlMs: 1 })).toBeNull();
+        await store.release({ pool: 'ids', workerId, fencingToken, untilMs: 5 });
+      }
+    } finally {
+      ioredis.disconnect();
+      nodeRedis.destroy();
+    }
+  });
+
+  it('settles within its deadline when the server swallows what it is sent', async () => {
+    await using proxy = await startFaultProxy({ target: { port: server.port } });
+    const client = connectRedis(proxy.port);
+    const store = redisWorkerLeaseStore((command) => client.send(command), { timeoutMs: 100 });
+    await store.acquire({ ...request, pool: 'proxied' });
+    proxy.set({ blackHole: 'both' });
+    const startMs = performance.now();
+    const lost = { pool: 'proxied', workerId: 0, fencingToken: 1 };
+    const calls = [store.acquire(request), store.renew({ ...lost, ttlMs: 1 }), store.release({ ...lost, untilMs: 1 })];
+    for (const result of await Promise.allSettled(calls)) {
+      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'ERR_STORE_TIMEOUT' } });
+    }
+    expect(performance.now() - startMs).toBeLessThan(1000);
+    client.close();
+  });
+
+  it('takes two worker ids for a request whose reply was lost, and never one twice', async () => {
+    const store = redisWorkerLeaseStore(send, { prefix: 'resent:' });
+    // As ioredis does by default: what got no reply is sent again.
+    const resending = redisWorkerLeaseStore(
+      async (command, key) => {
+        await send(command, key);
+        return send(command, key);
+      },
+      { prefix: 'resent:' },
+    );
+    const first = (await resending.acquire(request))!;
+    const others = [await store.acquire(request), await store.acquire(request), await store.acquire(request)];
+    expect([first, ...others].map((grant) => grant?.workerId)).toEqual([1, 2, 3, undefined]);
+    const { workerId, fencingToken, untilMs } = first;
+    expect(await resending.renew({ pool: 'ids', workerId, fencingToken, ttlMs: 60_000 })).toBeGreaterThanOrEqual(
+      untilMs,
+    );
+    await resending.release({ pool: 'ids', workerId, fencingToken, untilMs: 7 });
+    expect(await store.acquire(request)).toMatchObject({ workerId, fromMs: 7 });
+  });
+
+  it('refuses bad options by name', async () => {
+    await expect(redisWorkerLeaseStore(send).acquire({ ...request, workerIds: 65_537 })).rejects.toThrow(
+      'workerIds must be',
+    );
+    expect(() => redisWorkerLeaseStore({} as never)).toThrow('send must be a function');
+    expect(() => redisWorkerLeaseStore(send, { prefix: 1 as never })).toThrow('prefix must be a text');
+    expect(() => redisWorkerLeaseStore(send, { timeoutMs: 0 })).toThrow('timeoutMs must be');
+  });
+});

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import type { LeasedSnowflakeOptions, WorkerLeaseEvent } from '../../src/snowflake/index.ts';
+import { createLeasedSnowflake, WorkerLeaseLostError } from '../../src/snowflake/index.ts';
+import { createVirtualClock } from '../../src/testing/index.ts';
+import { countingSignal } from '../support/counting-signal.ts';
+import { attempt, START_MS, tinyLayout } from './kit.ts';
+import { MemoryStore } from './lease.kit.ts';
+
+function setup(part: Partial<LeasedSnowflakeOptions> = {}) {
+  const clock = createVirtualClock({ epochMs: START_MS });
+  const store = new MemoryStore(() => START_MS + clock.now());
+  const events: WorkerLeaseEvent[] = [];
+  const options: LeasedSnowflakeOptions = {
+    store,
+    clock,
+    layout: tinyLayout,
+    workerIds: 4,
+    ttlMs: 3000,
+    coldStart: 'immediate',
+    onEvent: (event) => void events.push(event),
+    ...part,
+  };
+  return { clock, store, events, options };
+}
+
+describe('createLeasedSnowflake', () => {
+  it('issues under a lease that it renews, in every form', async () => {
+    const { clock, options } = setup({ layout: { ...tinyLayout, epochMs: 1.7e12 } });
+    const ids = await createLeasedSnowflake(options);
+    const all = [];
+    for (let k = 0; k < 10; k++) {
+      all.push(ids.next(), BigInt(ids.nextString()), BigInt(ids.nextNumber()), ...ids.nextBatch(2));
+      all.push(...ids.fill(new BigUint64Array(2)), await ids.nextAsync());
+      await clock.advance(2000);
+    }
+    expect(all).toEqual([...all].sort((a, b) => (a < b ? -1 : 1)));
+    expect([new Set(all).size, ids.workerId]).toEqual([80, 0]);
+    await ids.close();
+  });
+
+  it('takes another lease after a loss by itself, throws in the gap only, and its ids keep growing', async () => {
+    const { clock, store, events, options } = setup({ coldStart: 'wait' });
+    const waiting = createLeasedSnowflake(options);
+    await clock.advance(3000);
+    const ids = await waiting;
+    // Borrowed from the future of the old lease, so that the clock alone would go back.
+    const last = ids.nextBatch(2000).at(-1)!;
+    store.loseEverything();
+    await clock.advance(1000);
+    expect(attempt(() => ids.next())).toMatchObject({ code: 'ERR_WORKER_LEASE_LOST', reason: 'taken' });
+    await clock.advance(2999);
+    expect(() => ids.next()).toThrow(WorkerLeaseLostError);
+    await clock.advance(1);
+    expect(ids.next()).toBeGreaterThan(last);
+    expect(events.map(({ type }) => type).filter((type) => type !== 'renewed')).toEqual([
+      'acquired',
+      'lost',
+      'acquired',
+    ]);
+    await ids.close();
+  });
+
+  it('goes on trying while the store is down, and `nextAsync` waits for the end of the gap', async () => {
+    const { clock, store, events, options } = setup();
+    const ids = await createLeasedSnowflake(options);
+    const first = ids.next();
+    store.loseEverything();
+    await clock.advance(990);
+    const counting = countingSignal();
+    const acquire = store.acquire.bind(store);
+    let isDown = true;
+    store.acquire = (request) => (isDown ? Promise.reject(new Error('unreachable')) : acquire(request));
+    await clock.advance(10);
+    const [served, abandoned] = [ids.nextAsync(), ids.nextAsync({ signal: counting.signal })];
+    await clock.advance(5000);
+    counting.abort('enough');
+    await expect(abandoned).rejects.toBe('enough');
+    expect(events.filter(({ type }) => type === 'acquire-failed').length).toBeGreaterThan(10);
+    isDown = false;
+    await clock.advance(300);
+    expect(await served).toBeGreaterThan(first);
+    expect(counting.listeners).toBe(0);
+    await ids.close();
+  });
+
+  it('gives the worker id back from its last id on when it is closed, and issues nothing after', async () => {
+    const { clock, store, options } = setup();
+    {
+      await using ids = await createLeasedSnowflake(options);
+      ids.next();
+      await ids.close();
+      expect(store.calls.at(-1)).toBe(`release ${START_MS + 2}`);
+      expect(attempt(() => ids.next())).toMatchObject({ reason: 'released' });
+      await expect(ids.nextAsync()).rejects.toMatchObject({ reason: 'released' });
+    }
+    expect([clock.pendingTimers, store.calls.length]).toEqual([0, 2]);
+  });
+
+  it('gives back a lease that arrives while it is being closed', async () => {
+    const { clock, store, options } = setup({ coldStart: 'wait' });
+    const waiting = createLeasedSnowflake(options);
+    await clock.advance(3000);
+    const ids = await waiting;
+    store.loseEverything();
+    await clock.advance(1000);
+    expect(store.calls.filter((call) => call === 'acquire')).toHaveLength(2);
+    await ids.close();
+    await clock.advance(10_000);
+    expect(clock.pendingTimers).toBe(0);
+    expect(store.calls.filter((call) => call.startsWith('release'))).toHaveLength(1);
+    const before = store.calls.length;
+    await clock.advance(10_000);
+    expect(store.calls).toHaveLength(before);
+  });
+
+  it('refuses bad options before it takes anything', async () => {
+    for (const part of [{ workerIds: 5 }, { maxLeadMs: -1 }, { ttlMs: 0 }, { layout: { ...tinyLayout, tickMs: 0 } }]) {
+      const { store, options } = setup(part);
+      await expect(createLeasedSnowflake(options)).rejects.toThrow(RangeError);
+      expect(store.calls).toEqual([]);
+    }
+  });
+});
