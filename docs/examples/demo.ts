@@ -8,6 +8,7 @@ interface Demo {
 
 const demos: Readonly<Record<string, () => Promise<Demo>>> = {
   survive: () => import('./survive/main.ts'),
+  ring: () => import('./ring/main.ts'),
 };
 
 const [first, ...rest] = process.argv.slice(2);

@@ -46,7 +46,7 @@ export function writeHeader(buffer: ArrayBufferLike, { hasher, ...header }: Head
 }
 
 /** Reads the header of `bytes`; throws for one that is damaged, of another version, or of another secret. */
-export function readHeader(bytes: Uint8Array<ArrayBufferLike>, { secret }: BloomHashOptions): Header {
+export function readHeader(bytes: Uint8Array, { secret }: BloomHashOptions): Header {
   if (!(bytes instanceof Uint8Array)) refuse('bytes', 'a Uint8Array', bytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length < HEADER || view.getUint32(0, true) !== MAGIC) return damaged('they are no Bloom filter');

@@ -31,7 +31,7 @@ export interface Member {
 }
 
 /** More points than this are refused, however they come about. */
-export const MAX_POINTS = 2 ** 24;
+export const MAX_POINTS: number = 2 ** 24;
 
 export function memberOf(node: string | RingNode, seed: number): Member {
   const { id, weight = 1, zone } = typeof node === 'string' ? { id: node } : node;

@@ -32,7 +32,7 @@ describe('redisBloom', () => {
       secret: [new Uint8Array(1)],
     })) {
       for (const value of values) {
-        expect(() => redisBloom({ ...good, [name]: value }), `${name} ${value}`).toThrow(`${name} must be`);
+        expect(() => redisBloom({ ...good, [name]: value }), `${name} ${String(value)}`).toThrow(`${name} must be`);
       }
     }
     const large = { capacity: 4.48e8, falsePositiveRate: 0.01, layout: 'standard' } as const;

@@ -31,7 +31,7 @@ createSnowflake({ worker: 1, layout: { workerBits: 5 } });
 // @ts-expect-error A lease is of one process and cannot be shared by its threads.
 createSharedSnowflake(new SharedArrayBuffer(24), { worker: await acquireWorkerLease({ store }) });
 // @ts-expect-error The lease decides the worker id.
-createLeasedSnowflake({ store, worker: 1 });
+void createLeasedSnowflake({ store, worker: 1 });
 // @ts-expect-error A number may have lost digits.
 snowflakeCodec().decode(5);
 // @ts-expect-error A time is needed.
