@@ -108,7 +108,7 @@ export class BitFilter implements BloomFilter {
     return measure(this.words, this.header);
   }
 
-  toBytes(): Uint8Array<ArrayBuffer> {
+  toBytes(): Uint8Array {
     const bytes = new Uint8Array(this.byteLength);
     bytes.set(new Uint8Array(this.buffer, 0, HEADER));
     const view = new DataView(bytes.buffer);

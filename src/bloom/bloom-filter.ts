@@ -64,7 +64,7 @@ export interface BloomFilter {
   /** O(bits). */
   stats(): BloomStats;
   /** The whole filter, versioned and with checksums; the same for the same options and keys, everywhere. */
-  toBytes(): Uint8Array<ArrayBuffer>;
+  toBytes(): Uint8Array;
 }
 
 /**

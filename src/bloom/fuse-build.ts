@@ -15,7 +15,7 @@ export interface BuiltFuse {
 const MOST_KEYS = 2 ** 27;
 
 /** Longer segments gain nothing (Graf and Lemire, section 4). */
-const LONGEST_SEGMENT = 2 ** 18;
+const LONGEST_SEGMENT = 262_144; // 2^18
 
 /** Attempts with another seed at one size, before the filter is made a twentieth larger. */
 const SEEDS_PER_SIZE = 4;

@@ -15,7 +15,7 @@ export interface IoredisLike {
  *
  * @example
  * ```ts no-run
- * import Redis from 'ioredis';
+ * import { Redis } from 'ioredis';
  * import { fromIoredis } from 'holdfast/redis';
  *
  * const send = fromIoredis(new Redis());

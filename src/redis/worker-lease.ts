@@ -38,7 +38,7 @@ export interface RedisWorkerLeaseStoreOptions {
  *
  * @example
  * ```ts no-run
- * import Redis from 'ioredis';
+ * import { Redis } from 'ioredis';
  * import { fromIoredis, redisWorkerLeaseStore } from 'holdfast/redis';
  * import { createLeasedSnowflake } from 'holdfast/snowflake';
  *

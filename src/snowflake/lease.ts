@@ -102,7 +102,7 @@ const POLL_MS = 50;
  *
  * @example
  * ```ts no-run
- * import Redis from 'ioredis';
+ * import { Redis } from 'ioredis';
  * import { fromIoredis, redisWorkerLeaseStore } from 'holdfast/redis';
  * import { acquireWorkerLease, createSnowflake } from 'holdfast/snowflake';
  *

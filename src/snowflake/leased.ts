@@ -24,7 +24,7 @@ export interface LeasedSnowflake extends Snowflake, AsyncDisposable {
  *
  * @example
  * ```ts no-run
- * import Redis from 'ioredis';
+ * import { Redis } from 'ioredis';
  * import { fromIoredis, redisWorkerLeaseStore } from 'holdfast/redis';
  * import { createLeasedSnowflake } from 'holdfast/snowflake';
  *

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest'
 import * as holdfast from '../../src/index.ts';
 import * as testing from '../../src/testing/index.ts';
 import { runWorkerd } from '../matrix/workerd.ts';
-import { calculations, constructions } from './constructions.ts';
+import { acquisitions, calculations, constructions } from './constructions.ts';
 
 const library = { ...holdfast, ...testing };
 
@@ -16,7 +16,9 @@ describe('construction', () => {
     const functions = Object.entries(library).filter(
       ([, value]) => typeof value === 'function' && !isErrorClass(value),
     );
-    expect([...Object.keys(constructions), ...calculations].sort()).toEqual(functions.map(([name]) => name).sort());
+    expect([...Object.keys(constructions), ...calculations, ...acquisitions].sort()).toEqual(
+      functions.map(([name]) => name).sort(),
+    );
   });
 
   describe('where time, timers and chance throw', () => {

@@ -34,9 +34,47 @@ export const constructions: Readonly<Record<string, (lib: Library) => unknown>> 
   fallback: (lib) => lib.fallback(() => null),
   chaos: (lib) => lib.chaos({ fault: { rate: 0.5 } }),
   pipeline: (lib) => lib.pipeline(lib.retry(), lib.timeout({ ms: 1_000 })),
+  createBloomFilter: (lib) => lib.createBloomFilter({ capacity: 100, falsePositiveRate: 0.01 }),
+  createScalableBloom: (lib) => lib.createScalableBloom({ initialCapacity: 100, falsePositiveRate: 0.01 }),
+  createRotatingBloom: (lib) => lib.createRotatingBloom({ capacity: 100, falsePositiveRate: 0.01, windowMs: 60_000 }),
+  createBinaryFuse: (lib) => lib.createBinaryFuse(['a', 'b']),
+  createRing: (lib) => lib.createRing({ nodes: ['a', 'b'] }),
+  createBoundedLoads: (lib) => lib.createBoundedLoads(lib.createRing({ nodes: ['a', 'b'] }), { factor: 1.25 }),
+  createRendezvous: (lib) => lib.createRendezvous({ nodes: ['a', 'b'] }),
+  createMaglev: (lib) => lib.createMaglev({ nodes: ['a', 'b'] }),
+  createKetamaRing: (lib) => lib.createKetamaRing(['a:1', 'b:1']),
+  createSnowflake: (lib) => lib.createSnowflake({ worker: 1 }),
+  createSharedSnowflake: (lib) => lib.createSharedSnowflake(new SharedArrayBuffer(64), { worker: 1 }),
+  snowflakeCodec: (lib) => lib.snowflakeCodec(),
   createVirtualClock: (lib) => lib.createVirtualClock(),
   createSeededRandom: (lib) => lib.createSeededRandom(1),
 };
 
 /** Functions that only calculate: there is nothing to make. */
-export const calculations: readonly string[] = ['isHoldfastError', 'isRejection', 'parseRetryAfter'];
+export const calculations: readonly string[] = [
+  'isHoldfastError',
+  'isRejection',
+  'parseRetryAfter',
+  'attachBloomFilter',
+  'bloomSize',
+  'hashKey',
+  'loadBinaryFuse',
+  'loadBloomFilter',
+  'unionBloom',
+  'diffRings',
+  'hashPosition',
+  'jumpHash',
+  'redisSlot',
+  'renderRing',
+  'workerIdFromEnv',
+  'workerIdFromHostname',
+  'toBase62',
+  'fromBase62',
+  'toCrockford',
+  'fromCrockford',
+  'toHex',
+  'fromHex',
+];
+
+/** Functions that ask a store at once: making one is using it. */
+export const acquisitions: readonly string[] = ['acquireWorkerLease', 'createLeasedSnowflake'];
