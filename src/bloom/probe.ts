@@ -5,7 +5,7 @@ import type { Hash128 } from '../core/hash.ts';
  *
  * All positions come from a generator x <- x * GOLDEN + step on 32 bits, whose upper bits are used. Blocked: the first
  * word of the hash picks the block, the second starts x, the third is the step. Standard: the words are x, the step,
- * and what the step grows by. So 96 bits of hash tell two keys apart, and a rate does not rot at millions of keys as
+ * and what the step grows by. So 96 bits of hash, or 64 with a secret, tell two keys apart, and a rate does not rot at millions of keys as
  * it does with two or three 32-bit hashes derived from one.
  */
 
