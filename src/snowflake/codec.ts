@@ -46,19 +46,20 @@ export function snowflakeCodec(layout?: SnowflakeLayout): SnowflakeCodec {
   return new PlanCodec(planOf(layout));
 }
 
+/** The code of the digit 0. */
+const ZERO = 48;
+
 /** The number of a decimal text without sign, blanks or leading zeros. */
 function bigintOf(text: string): bigint | undefined {
   // Inside a text BigInt refuses all but digits; at its ends it takes blanks, signs and prefixes.
-  const isCanonical = text === '0' || (text.length < 21 && text[0] !== '0' && isDigit(text[0]) && isDigit(text.at(-1)));
+  const first = text.charCodeAt(0) - ZERO;
+  const last = text.charCodeAt(text.length - 1) - ZERO;
+  const isCanonical = last >= 0 && last < 10 && first < 10 && (first > 0 ? text.length < 21 : text === '0');
   try {
     return isCanonical ? BigInt(text) : undefined;
   } catch {
     return undefined;
   }
-}
-
-function isDigit(character: string | undefined): boolean {
-  return character !== undefined && character >= '0' && character <= '9';
 }
 
 class PlanCodec implements SnowflakeCodec {
