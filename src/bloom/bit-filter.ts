@@ -25,6 +25,11 @@ export function createBitFilter(header: Header, isShared: boolean, buffer?: Shar
 export class BitFilter implements BloomFilter {
   readonly header: Header;
   readonly words: Int32Array;
+  readonly capacity: number;
+  readonly falsePositiveRate: number;
+  readonly bitCount: number;
+  readonly hashCount: number;
+  readonly byteLength: number;
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
   readonly #bits: Bits;
   readonly #seed: number;
@@ -35,31 +40,16 @@ export class BitFilter implements BloomFilter {
   constructor(header: Header, buffer: ArrayBuffer | SharedArrayBuffer, isShared: boolean) {
     const { bits, hashes, isBlocked, hasher } = header;
     this.header = header;
+    this.capacity = header.capacity;
+    this.falsePositiveRate = header.falsePositiveRate;
+    this.bitCount = bits;
+    this.hashCount = hashes;
+    this.byteLength = buffer.byteLength;
     this.buffer = buffer;
     this.words = new Int32Array(buffer, HEADER, bits / 32);
     this.#bits = { words: this.words, hashes, scale: scaleOf(bits, isBlocked), isBlocked, isShared };
     this.#seed = hasher.seed;
     this.#isKeyed = hasher.secret !== undefined;
-  }
-
-  get capacity(): number {
-    return this.header.capacity;
-  }
-
-  get falsePositiveRate(): number {
-    return this.header.falsePositiveRate;
-  }
-
-  get bitCount(): number {
-    return this.header.bits;
-  }
-
-  get hashCount(): number {
-    return this.header.hashes;
-  }
-
-  get byteLength(): number {
-    return this.buffer.byteLength;
   }
 
   add(key: BloomKey): boolean {

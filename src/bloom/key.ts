@@ -2,7 +2,7 @@ import { integer, refuse } from '../core/check.ts';
 import type { Hash128 } from '../core/hash.ts';
 import { hashBytes, hashText, hashWords, newHash128 } from '../core/hash.ts';
 import type { SipKey } from './sip.ts';
-import { sipBytes, sipText, sipWords } from './sip.ts';
+import { sipBytes, sipText } from './sip.ts';
 
 /**
  * What a filter remembers. Text is its UTF-8 bytes, so the two are one key; a number is its bigint, and
@@ -84,8 +84,13 @@ export function hashInto(out: Hash128, key: BloomKey, { seed, secret }: Hasher):
         `key must be a string, a Uint8Array, a safe integer or a 64-bit bigint, got ${describe(key)}`,
       );
     }
-    if (secret) sipWords(out, low, high, secret);
-    else hashWords(out, low, high, seed);
+    if (secret) {
+      sipBytes(
+        out,
+        Uint8Array.of(low, low >> 8, low >> 16, low >> 24, high, high >> 8, high >> 16, high >> 24),
+        secret,
+      );
+    } else hashWords(out, low, high, seed);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Hash128 } from '../core/hash.ts';
  *
  * All positions come from a generator x <- x * GOLDEN + step on 32 bits, whose upper bits are used. Blocked: the first
  * word of the hash picks the block, the second starts x, the third is the step. Standard: the words are x, the step,
- * and what the step grows by. So 96 bits of hash tell two keys apart, and a rate does not rot at millions of keys as
+ * and what the step grows by. So 96 bits of hash, or 64 with a secret, tell two keys apart, and a rate does not rot at millions of keys as
  * it does with two or three 32-bit hashes derived from one.
  */
 
@@ -75,23 +75,31 @@ export function touch({ words, scale, isBlocked }: Bits, hash: Hash128): void {
 /** Sets the bits of the key; whether any of them was clear. */
 export function setBits({ words, hashes, scale, isBlocked, isShared }: Bits, { a, b, c }: Hash128): boolean {
   const block = (((a >>> 0) * scale) | 0) << 4;
+  // Its lowest bit stays 1 while every bit was set. Written without a branch, as nobody can foretell which were.
+  let were = 1;
+  if (isBlocked && !isShared) {
+    for (let left = hashes; left > 0; left--) {
+      const word = block + (b >>> 28);
+      const before = words[word]!;
+      words[word] = before | (1 << (b >>> 23));
+      were &= before >>> (b >>> 23);
+      b = (Math.imul(b, GOLDEN) + c) | 0;
+    }
+    return were === 0;
+  }
   let x = isBlocked ? b : a;
   let step = isBlocked ? c : b;
   const growth = isBlocked ? 0 : c;
-  let isNew = false;
   for (let left = hashes; left > 0; left--) {
     const at = isBlocked ? x >>> 23 : ((x >>> 0) * scale) >>> 0;
     const word = isBlocked ? block + (at >>> 5) : at >>> 5;
-    const bit = 1 << at;
-    if (isShared) isNew = setShared(words, word, bit) || isNew;
-    else if ((words[word]! & bit) === 0) {
-      words[word]! |= bit;
-      isNew = true;
-    }
+    const before = isShared ? setShared(words, word, 1 << at) : words[word]!;
+    if (!isShared) words[word] = before | (1 << at);
+    were &= before >>> at;
     x = (Math.imul(x, GOLDEN) + step) | 0;
     step = (step + growth) | 0;
   }
-  return isNew;
+  return were === 0;
 }
 
 /*
@@ -99,8 +107,9 @@ export function setBits({ words, hashes, scale, isBlocked, isShared }: Bits, { a
  * the other threads. Atomic, so that who learns of the key from this thread sees what it saw. Tests read plainly: what
  * was set before the reader synchronised with the setter is visible to it, and bits are never cleared in between.
  */
-function setShared(words: Int32Array, word: number, bit: number): boolean {
-  return (Atomics.load(words, word) & bit) === 0 && (Atomics.or(words, word, bit) & bit) === 0;
+function setShared(words: Int32Array, word: number, bit: number): number {
+  const before = Atomics.load(words, word);
+  return before & bit ? before : Atomics.or(words, word, bit);
 }
 
 /** The numbers of the bits of a key; what Redis is told. */

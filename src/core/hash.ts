@@ -38,7 +38,7 @@ export function hashText(out: Hash128, text: string, seed: number): void {
   let c = a;
   let d = a;
   let at = 0;
-  if (length >= LONG_TEXT) return hashRead(out, text, a);
+  if (length >= LONG_TEXT) return hashEncoded(out, text, a);
   // All character codes seen, or'ed: above 0x7f when one of them was not ASCII.
   let codes = 0;
   for (; at + 16 <= length; at += 16) {
@@ -97,7 +97,7 @@ export function hashText(out: Hash128, text: string, seed: number): void {
     else if (lane === 2) c ^= Math.imul(turn(Math.imul(k, C3), 17), C4);
     else d ^= Math.imul(turn(Math.imul(k, C4), 18), C1);
   }
-  if (codes > 0x7f) hashRead(out, text, seed);
+  if (codes > 0x7f) hashEncoded(out, text, seed);
   else {
     a ^= length;
     b ^= length;
@@ -127,29 +127,19 @@ export function hashText(out: Hash128, text: string, seed: number): void {
 }
 
 /** Hashes text that is long or not ASCII. */
-function hashRead(out: Hash128, text: string, seed: number): void {
-  out.a = out.b = out.c = out.d = seed | 0;
-  readText(out, text, murmur);
+function hashEncoded(out: Hash128, text: string, seed: number): void {
+  const bytes = encodeText(text);
+  hashBytes(out, bytes, seed, encodedLength);
 }
 
-/** Hashes `bytes`. */
-export function hashBytes(out: Hash128, bytes: Uint8Array, seed: number): void {
-  out.a = out.b = out.c = out.d = seed | 0;
-  absorb(out, bytes, bytes.length & -16);
-  finishBytes(out, bytes, bytes.length, bytes.length);
-}
-
-/** Hashes the eight bytes of two little-endian words, as a 64-bit integer has. */
-export function hashWords(out: Hash128, low: number, high: number, seed: number): void {
-  const a = seed ^ Math.imul(turn(Math.imul(low, C1), 15), C2);
-  const b = seed ^ Math.imul(turn(Math.imul(high, C2), 16), C3);
-  finish(out, a, b, seed, seed, 8);
-}
-
-/** Absorbs the whole blocks of 16 bytes up to `end`. */
-function absorb(out: Hash128, bytes: Uint8Array, end: number): void {
-  let { a, b, c, d } = out;
-  for (let at = 0; at < end; at += 16) {
+/** Hashes the first `length` of `bytes`. */
+export function hashBytes(out: Hash128, bytes: Uint8Array, seed: number, length: number = bytes.length): void {
+  let a = seed | 0;
+  let b = a;
+  let c = a;
+  let d = a;
+  let at = 0;
+  for (; at + 16 <= length; at += 16) {
     let k = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
     k = Math.imul(k, C1);
     a ^= Math.imul((k << 15) | (k >>> 17), C2);
@@ -167,27 +157,22 @@ function absorb(out: Hash128, bytes: Uint8Array, end: number): void {
     d ^= Math.imul((k << 18) | (k >>> 14), C1);
     d = (Math.imul((((d << 13) | (d >>> 19)) + a) | 0, 5) + 0x32ac3b17) | 0;
   }
-  out.a = a;
-  out.b = b;
-  out.c = c;
-  out.d = d;
+  for (let lane = 0; at < length; lane++) {
+    let k = 0;
+    for (let shift = 0; shift < 32 && at < length; shift += 8) k |= bytes[at++]! << shift;
+    if (lane === 0) a ^= Math.imul(turn(Math.imul(k, C1), 15), C2);
+    else if (lane === 1) b ^= Math.imul(turn(Math.imul(k, C2), 16), C3);
+    else if (lane === 2) c ^= Math.imul(turn(Math.imul(k, C3), 17), C4);
+    else d ^= Math.imul(turn(Math.imul(k, C4), 18), C1);
+  }
+  finish(out, a, b, c, d, length);
 }
 
-/** Absorbs what is left of the last block of `bytes` up to `end`, and the length of all that came. */
-function finishBytes(out: Hash128, bytes: Uint8Array, end: number, total: number): void {
-  let { a, b, c, d } = out;
-  const from = end & -16;
-  for (let at = from, k = 0; at < end;) {
-    const shift = (at - from) << 3;
-    k |= bytes[at++]! << shift;
-    if ((shift & 24) < 24 && at < end) continue;
-    if (shift < 32) a ^= Math.imul(turn(Math.imul(k, C1), 15), C2);
-    else if (shift < 64) b ^= Math.imul(turn(Math.imul(k, C2), 16), C3);
-    else if (shift < 96) c ^= Math.imul(turn(Math.imul(k, C3), 17), C4);
-    else d ^= Math.imul(turn(Math.imul(k, C4), 18), C1);
-    k = 0;
-  }
-  finish(out, a, b, c, d, total);
+/** Hashes the eight bytes of two little-endian words, as a 64-bit integer has. */
+export function hashWords(out: Hash128, low: number, high: number, seed: number): void {
+  const a = seed ^ Math.imul(turn(Math.imul(low, C1), 15), C2);
+  const b = seed ^ Math.imul(turn(Math.imul(high, C2), 16), C3);
+  finish(out, a, b, seed, seed, 8);
 }
 
 function finish(out: Hash128, a: number, b: number, c: number, d: number, length: number): void {
@@ -218,69 +203,33 @@ export function scramble(word: number): number {
   return word ^ (word >>> 16);
 }
 
-/** A hash that takes bytes piece by piece, its state in a {@link Hash128}. */
-export interface ByteHash {
-  /** Takes whole blocks of 16 bytes from the start of `bytes` up to `end`. */
-  absorb(out: Hash128, bytes: Uint8Array, end: number): void;
-  /** Takes what follows the last whole block before `end`, and ends the hash of `total` bytes. */
-  finish(out: Hash128, bytes: Uint8Array, end: number, total: number): void;
-}
-
-const murmur: ByteHash = { absorb, finish: finishBytes };
-
-/** Bytes encoded at a time; a multiple of the block. */
-const CHUNK = 2048;
+/** Bytes kept for encoding; a longer text gets bytes of its own, which are not kept. */
+const KEPT = 3072;
 
 // Made at the first need: a module that makes them on loading cannot be shaken off.
-let chunk: Uint8Array | undefined;
+let kept: Uint8Array | undefined;
 let encoder: TextEncoder | undefined;
 
-/** Feeds the UTF-8 bytes of a long or not ASCII text to `hash`, which has been started, and ends it. */
-export function readText(out: Hash128, text: string, hash: ByteHash): void {
-  // A code point may straddle the end of a chunk by three bytes.
-  const bytes = (chunk ??= new Uint8Array(CHUNK + 3));
-  let filled = 0;
-  let done = 0;
-  for (let at = 0; at < text.length;) {
-    if (filled === 0) at += filled = encodeAscii(text, at, bytes);
-    while (at < text.length && filled < CHUNK) {
-      const code = text.codePointAt(at)!;
-      at += code > 0xffff ? 2 : 1;
-      filled = encodePoint(bytes, filled, code);
-    }
-    if (filled < CHUNK) break;
-    hash.absorb(out, bytes, CHUNK);
-    bytes.copyWithin(0, CHUNK, filled);
-    filled -= CHUNK;
-    done += CHUNK;
-  }
-  hash.absorb(out, bytes, filled & -16);
-  hash.finish(out, bytes, filled, done + filled);
-}
+/** How many bytes {@link encodeText} has written. */
+export let encodedLength = 0;
 
-/** Encodes the next chunk of `text` and answers its length; 0 when it is short or not all ASCII. */
-function encodeAscii(text: string, at: number, bytes: Uint8Array): number {
-  if (text.length - at < LONG_TEXT) return 0;
-  const part = text.length > CHUNK ? text.slice(at, at + CHUNK) : text;
-  const { read, written } = (encoder ??= new TextEncoder()).encodeInto(part, bytes);
-  // The encoder turns every lone surrogate into the same three bytes, so what is not ASCII is not its to encode.
-  return read === written && read === part.length ? read : 0;
-}
-
-/** Writes the UTF-8 bytes of a code point, a lone surrogate's included, and answers where they end. */
-function encodePoint(bytes: Uint8Array, at: number, code: number): number {
-  if (code < 0x80) bytes[at++] = code;
-  else {
-    if (code < 0x800) bytes[at++] = 0xc0 | (code >> 6);
-    else {
-      if (code < 0x10000) bytes[at++] = 0xe0 | (code >> 12);
-      else {
-        bytes[at++] = 0xf0 | (code >> 18);
-        bytes[at++] = 0x80 | ((code >> 12) & 0x3f);
-      }
-      bytes[at++] = 0x80 | ((code >> 6) & 0x3f);
-    }
-    bytes[at++] = 0x80 | (code & 0x3f);
+/** The UTF-8 bytes of a text, lone surrogates as their own three, and what was there before behind them; good until the next call. */
+export function encodeText(text: string): Uint8Array {
+  const { length } = text;
+  const bytes = length * 3 > KEPT ? new Uint8Array(length * 3) : (kept ??= new Uint8Array(KEPT));
+  if (length >= LONG_TEXT) {
+    encodedLength = (encoder ??= new TextEncoder()).encodeInto(text, bytes).written;
+    // The encoder turns every lone surrogate into the same three bytes, so what is not ASCII is not its to encode.
+    if (encodedLength === length) return bytes;
   }
-  return at;
+  encodedLength = 0;
+  for (let at = 0; at < length; at++) {
+    const code = text.codePointAt(at)!;
+    if (code > 0xffff) at++;
+    let shift = code < 0x80 ? 0 : code < 0x800 ? 6 : code < 0x10000 ? 12 : 18;
+    // The first byte tells how many follow: 110, 1110 or 11110, then bits of the number.
+    bytes[encodedLength++] = shift > 0 ? (0xff00 >> (shift / 6 + 1)) | (code >> shift) : code;
+    while (shift > 0) bytes[encodedLength++] = 0x80 | ((code >> (shift -= 6)) & 0x3f);
+  }
+  return bytes;
 }

@@ -46,19 +46,20 @@ export function snowflakeCodec(layout?: SnowflakeLayout): SnowflakeCodec {
   return new PlanCodec(planOf(layout));
 }
 
+/** The code of the digit 0. */
+const ZERO = 48;
+
 /** The number of a decimal text without sign, blanks or leading zeros. */
 function bigintOf(text: string): bigint | undefined {
   // Inside a text BigInt refuses all but digits; at its ends it takes blanks, signs and prefixes.
-  const isCanonical = text === '0' || (text.length < 21 && text[0] !== '0' && isDigit(text[0]) && isDigit(text.at(-1)));
+  const first = text.charCodeAt(0) - ZERO;
+  const last = text.charCodeAt(text.length - 1) - ZERO;
+  const isCanonical = last >= 0 && last < 10 && first < 10 && (first > 0 ? text.length < 21 : text === '0');
   try {
     return isCanonical ? BigInt(text) : undefined;
   } catch {
     return undefined;
   }
-}
-
-function isDigit(character: string | undefined): boolean {
-  return character !== undefined && character >= '0' && character <= '9';
 }
 
 class PlanCodec implements SnowflakeCodec {
@@ -77,12 +78,15 @@ class PlanCodec implements SnowflakeCodec {
 
   decode(id: bigint | string): SnowflakeParts {
     const timestampMs = this.timestampMs(id);
-    const { lastWorker, lastSequence, workerScale, sequenceScale } = this.#plan;
-    return {
-      timestampMs,
-      workerId: Math.floor(this.#rest / workerScale) % (lastWorker + 1),
-      sequence: Math.floor(this.#rest / sequenceScale) % (lastSequence + 1),
-    };
+    const { lastWorker, workerScale, sequenceScale } = this.#plan;
+    // One of the scales is 1, and the part with the other one stands above. Not by %, which is slow beyond 31 bits.
+    const scale = workerScale * sequenceScale;
+    const upper = Math.floor(this.#rest / scale);
+    const lower = this.#rest - upper * scale;
+    const isWorkerAbove = workerScale > 1 || (sequenceScale === 1 && lastWorker > 0);
+    return isWorkerAbove
+      ? { timestampMs, workerId: upper, sequence: lower }
+      : { timestampMs, workerId: lower, sequence: upper };
   }
 
   encode({ timestampMs, workerId = 0, sequence = 0 }: Partial<SnowflakeParts> & { timestampMs: number }): bigint {
@@ -122,12 +126,11 @@ class PlanCodec implements SnowflakeCodec {
     if (isFit) ids[0] = value;
     const lower = halves[low]!;
     const higher = halves[1 - low]!;
-    const ticksAHalf = HALF / span;
-    const upper = Math.floor(higher * ticksAHalf);
+    const upper = Math.floor((higher * HALF) / span);
     const middle = Math.floor(lower / span);
     const tick = upper + middle;
     if (!isFit || tick > lastTick) refuse('id', 'an id of the layout', id);
-    this.#rest = (higher - upper / ticksAHalf) * HALF + lower - middle * span;
+    this.#rest = higher * HALF - upper * span + (lower - middle * span);
     return tick;
   }
 }

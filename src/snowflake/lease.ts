@@ -51,7 +51,7 @@ export interface WorkerLeaseOptions {
    */
   readonly coldStart?: 'wait' | 'immediate' | undefined;
   /**
-   * What to do when every worker id is taken: reject with {@link NoWorkerIdError}, or ask again every 50 ms.
+   * What to do when every worker id is taken: reject with {@link NoWorkerIdError}, or ask again every 25 ms.
    *
    * @defaultValue 'reject'
    */
@@ -91,7 +91,7 @@ export interface WorkerLease extends AsyncDisposable {
 }
 
 /** How often to ask again for a worker id when all are taken. */
-const POLL_MS = 50;
+const POLL_MS = 25;
 
 /**
  * Leases a worker id of a pool, so that no two processes issue equal ids.

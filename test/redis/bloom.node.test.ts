@@ -40,6 +40,28 @@ describe('redisBloom', () => {
   });
 });
 
+describe("redisBloom with command 'bf'", () => {
+  // Debian's Redis has no such module: what is sent is checked here, and the script runs where BF.ADD is known (below).
+  it('sends the hash of a key in hex, the same for all that are one key, and its options', async () => {
+    const sent: (readonly string[])[] = [];
+    const send: RedisSend = async (command) => (sent.push(command), '01');
+    const bloom = redisBloom({ ...options, send, key: 'k', ttlMs: 1000.5, command: 'bf' });
+    expect([...(await bloom.hasAll(['1', 1]))]).toEqual([0, 1]);
+    expect(await bloom.add(1n)).toBe(true);
+    expect(await bloom.add(Uint8Array.of(0x31))).toBe(true);
+    const [asked, number, text] = sent.map((command) => command.slice(2));
+    expect(asked!.slice(0, 7)).toEqual(['1', 'k', 'has', '1000', '0.000001', '1001', '1']);
+    expect(asked![7]).toMatch(/^[0-9a-f]{24}$/);
+    expect([text![7], number![7]]).toEqual([asked![7], asked![8]]);
+  });
+
+  it('refuses to copy', async () => {
+    const bloom = redisBloom({ ...options, send: async () => '', key: 'k', ttlMs: 1000, command: 'bf' });
+    await expect(bloom.snapshot()).rejects.toThrow(TypeError);
+    await expect(bloom.push(createBloomFilter(options))).rejects.toThrow(TypeError);
+  });
+});
+
 const { available } = redisAvailability();
 
 describe.skipIf(!available)('redisBloom over a real server', () => {
@@ -217,6 +239,15 @@ describe.skipIf(!available)('redisBloom over a real server', () => {
     expect(await empty.has('a')).toBe(false);
     await expect(bloom.push(createBloomFilter(options))).rejects.toThrow(/filter must have the options/);
     await expect(bloom.push({} as typeof local)).rejects.toThrow(TypeError);
+  });
+
+  it('keeps its promises over the BF commands too, where the server knows them', async ({ skip }) => {
+    const known = (await redis.send(['COMMAND', 'INFO', 'BF.ADD'])) as readonly unknown[];
+    skip(!known[0], 'this redis-server has no BF commands');
+    const bloom = redisBloom({ ...options, send: connect().send, key: fresh(), ttlMs: 60_000, command: 'bf' });
+    expect(await bloom.has('a')).toBe(false);
+    expect([await bloom.add('a'), await bloom.add('a'), await bloom.has('a')]).toEqual([true, false, true]);
+    expect(await bloom.addAll(['a', 'b', 1])).toBe(2);
   });
 
   it('refuses keys of no kind before anything is sent', async () => {

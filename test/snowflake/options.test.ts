@@ -60,7 +60,8 @@ describe('options', () => {
     }
   });
 
-  it('takes undefined for the default', () => {
+  it('takes undefined for the default, and nothing else', () => {
+    expect(() => createSnowflake({ worker: 0, layout: null as never })).toThrow(TypeError);
     const { workerId } = createSnowflake({
       worker: 9,
       layout: undefined,
