@@ -35,6 +35,7 @@ const turnedAway: Case = {
     },
     {
       name: 'cockatiel',
+      counting: 'fewer',
       prepare: async () => {
         const circuit = await theirs('consecutive');
         for (let k = 0; k < 5; k++) await circuit.execute(fail).catch(() => {});
@@ -43,6 +44,7 @@ const turnedAway: Case = {
     },
     {
       name: 'opossum',
+      counting: 'fewer',
       prepare: async () => {
         const circuit = await fired(succeed);
         circuit.open();

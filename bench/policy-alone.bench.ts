@@ -37,6 +37,7 @@ const retrying: Case = {
     },
     {
       name: 'effect',
+      counting: 'fewer',
       prepare: async () => {
         const { Effect } = await effect();
         const call = Effect.retry(Effect.promise(succeed), { times: 2 });
@@ -63,6 +64,7 @@ const limiting: Case = {
     },
     {
       name: 'p-timeout',
+      counting: 'fewer',
       prepare: async () => {
         const timeout = await pTimeout();
         const options = { milliseconds: 1000 };
@@ -71,6 +73,7 @@ const limiting: Case = {
     },
     {
       name: 'cockatiel',
+      counting: 'fewer',
       prepare: async () => {
         const peer = await cockatiel();
         const timeout = peer.timeout(1000, peer.TimeoutStrategy.Cooperative);
@@ -79,6 +82,7 @@ const limiting: Case = {
     },
     {
       name: 'effect',
+      counting: 'fewer',
       prepare: async () => {
         const { Effect } = await effect();
         const call = Effect.timeout(Effect.promise(succeed), 1000);

@@ -56,6 +56,7 @@ function holdfast(op: Operation<unknown>, signal?: AbortSignal): Subject<Loop> {
 function peer(op: Operation<unknown>, signal?: AbortSignal): Subject<Loop> {
   return {
     name: 'cockatiel',
+    counting: 'fewer',
     prepare: async () => {
       const calls = await cockatiels();
       return awaited(() => calls.execute(({ signal: inner }) => op({ signal: inner, attempt: 1 }), signal));
@@ -76,6 +77,7 @@ const composed: Case = {
     peer(succeed),
     {
       name: FOUR,
+      counting: 'fewer',
       prepare: async () => {
         const call = await assembled(succeed);
         return awaited(() => call());
@@ -163,6 +165,7 @@ const lived: Case = {
     peer(succeed, shared),
     {
       name: FOUR,
+      counting: 'fewer',
       prepare: async () => {
         const call = await assembled(succeed);
         return awaited(() => call(shared));

@@ -4,8 +4,8 @@ export interface Subject<Work> {
   readonly name: string;
   /** True where it does less than the work, as a part of it alone: its result is then not checked. */
   readonly isPart?: boolean;
-  /** True where counting instructions would take minutes. */
-  readonly isSlow?: boolean;
+  /** How many operations its instructions are counted over, where the usual number would take minutes. */
+  readonly counting?: 'fewer' | 'none';
   readonly prepare: () => Work | Promise<Work>;
 }
 

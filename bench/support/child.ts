@@ -14,6 +14,8 @@ export interface Task {
   readonly isCpuTime?: boolean;
   /** Operations after the warm-up, in mode `instructions`. */
   readonly operations?: number;
+  /** Divides the warm-up by this. */
+  readonly share?: number;
 }
 
 /** Numbers by the name of their measure. */
@@ -38,7 +40,7 @@ async function measure(loopCase: LoopCase, task: Task): Promise<Answer> {
   if (!subject.isPart) deepStrictEqual(await loop.once(), loopCase.expected);
   if (task.mode === 'time')
     return { time: await nsPerOperation(loop, task.isQuick ? 0.3 : 1, task.isCpuTime ? cpuMs : wallMs) };
-  await loop.many(upTo(WARM_OPERATIONS[task.mode], loop));
+  await loop.many(upTo(WARM_OPERATIONS[task.mode] / (task.share ?? 1), loop));
   if (task.mode === 'allocation') return { allocation: await bytesPerOperation(loop) };
   await loop.many(upTo(task.operations!, loop));
   return {};

@@ -53,6 +53,7 @@ export function readJson<T>(path: string): T {
  * peers in `node_modules`, beside one bundle of the cases. A build during the run disturbs nobody.
  */
 export async function makeWorkspace(area: string, files: readonly string[]): Promise<string> {
+  removeAbandoned();
   const folder = join(root, '.cache/bench', `${area}-${process.pid}`);
   const modules = join(folder, 'node_modules');
   rmSync(folder, { recursive: true, force: true });
@@ -82,6 +83,23 @@ export async function makeWorkspace(area: string, files: readonly string[]): Pro
     outfile: join(folder, 'child.mjs'),
   });
   return folder;
+}
+
+/** Takes away the folders of runs that were killed. */
+function removeAbandoned(): void {
+  const parent = join(root, '.cache/bench');
+  for (const name of existsSync(parent) ? readdirSync(parent) : []) {
+    const pid = Number(/-(\d+)$/.exec(name)?.[1]);
+    if (pid > 0 && !isRunning(pid)) removeWorkspace(join(parent, name));
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** Takes away what {@link makeWorkspace} made. */

@@ -75,8 +75,8 @@ describe.skipIf(!available)('startPostgres', () => {
   it('answers nothing while frozen, on open connections either, and everything once thawed', async () => {
     const backendIsBusy = postgres.query(`select pg_sleep(0.05), 'woken' as state`);
     while ((await activeQueries()) < 1);
-    const backends = childrenOf(postgres.pid);
     postgres.freeze();
+    const backends = childrenOf(postgres.pid); // not before: the connection of a query that is over may still be going
     const late = postgres.query('select 1 as one');
     // Longer than the query takes: that it has not ended is what freezing means.
     await delay(150);
