@@ -33,7 +33,7 @@ export function unionBloom(a: BloomFilter, b: BloomFilter): BloomFilter {
   return union;
 }
 
-function refusePair(setting: string, left?: string | number, right?: string | number): never {
+function refusePair(setting: string, left?: string | number | boolean, right?: string | number | boolean): never {
   const got = left === undefined ? '' : `, got ${left} and ${right}`;
   throw new RangeError(`a and b must have the same ${setting}${got}`);
 }

@@ -2,6 +2,7 @@ export { fromPg, fromPglite, fromPostgresJs } from './client.ts';
 export type {
   PgClientLike,
   PgPoolLike,
+  PgRows,
   PgliteLike,
   PgliteRunner,
   PostgresJsLike,
