@@ -35,8 +35,10 @@ describe('createRotatingBloom', () => {
             clock.stall(step.ms);
             elapsedMs += step.ms;
           } else {
-            filter.has('look at the clock before it steps back');
+            // Looks at the clock on both sides of the step: one that nobody saw delays forgetting by its length.
+            filter.has('before');
             clock.setNow(clock.now() - step.ms);
+            filter.has('after');
           }
           for (const [key, addedMs] of lastAdd) {
             const ageMs = elapsedMs - addedMs;

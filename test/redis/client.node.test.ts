@@ -1,4 +1,4 @@
-import { GlideClient, GlideClusterClient } from '@valkey/valkey-glide';
+import { GlideClient, GlideClusterClient, Logger } from '@valkey/valkey-glide';
 import { Cluster, Redis } from 'ioredis';
 import { createClient, createCluster } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,6 +12,9 @@ import type { RedisCluster } from '../support/redis-cluster.ts';
 
 /** Ends what it has opened. */
 type Connected = readonly [send: RedisSend, end: () => unknown];
+
+// It warns of every error reply, and some are wanted here.
+Logger.init('off');
 
 const single: Readonly<Record<string, (port: number) => Promise<Connected>>> = {
   async fromIoredis(port) {
