@@ -15,7 +15,7 @@ export interface SqlClient {
   transaction<T>(fn: (query: SqlQuery) => PromiseLike<T>): Promise<T>;
 }
 
-interface PgRows {
+export interface PgRows {
   readonly rows: readonly Record<string, unknown>[];
 }
 

@@ -37,18 +37,6 @@ export function secretOf({ secret }: BloomOptions): { secret?: Uint8Array } {
   return secret ? { secret } : {};
 }
 
-/** Share of `queries` keys, none of which was added, that `filter` reports. */
-export function reportedShare(
-  filter: BloomFilter,
-  keyOf: (index: number) => BloomKey,
-  from: number,
-  to: number,
-): number {
-  let reported = 0;
-  for (let index = from; index < to; index++) if (filter.has(keyOf(index))) reported++;
-  return reported / (to - from);
-}
-
 /** A filter that `count` keys have been added to. */
 export function filled(
   options: BloomOptions,
