@@ -145,6 +145,20 @@ describe('snapshot', () => {
     expect([1, 2, 3, 4, 5, 6].map(() => offer(circuit))).toEqual([1, 1, 1, 1, 1, 1]);
   });
 
+  it('lets a ramp that was carried over end when it would have', () => {
+    const options = { rampUp: { durationMs: 1000, initialRatio: 0.1 } };
+    const parts = setup(options);
+    toHalfOpen(parts);
+    record(parts.circuit, '+');
+    parts.clock.stall(400);
+    const { circuit, clock } = moved(parts, options);
+    expect(circuit.snapshot().rampUp?.[0]).toBe(400);
+    clock.stall(599);
+    expect(circuit.snapshot().rampUp?.[0]).toBe(999);
+    clock.stall(1);
+    expect(circuit.snapshot().rampUp).toBe(null);
+  });
+
   it('carries windows over, with the age of what is in them', () => {
     const rule = { failureThreshold: 4, slowCallDurationMs: 10, slowCallRateThreshold: 1, minimumThroughput: 4 };
     const trip = [timeWindow({ durationMs: 1000, buckets: 4, ...rule }), countWindow({ size: 4, ...rule })];

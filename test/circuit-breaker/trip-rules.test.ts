@@ -172,6 +172,19 @@ describe('timeWindow', () => {
     }
   });
 
+  it('is empty after the circuit was closed by hand', () => {
+    const { circuit, clock } = setup({ trip: timeWindow({ durationMs: 1000, failureThreshold: 3 }) });
+    record(circuit, '--');
+    clock.stall(100);
+    record(circuit, '+');
+    circuit.reset();
+    expect(circuit.stats()).toMatchObject({ calls: 0, failures: 0, failureRate: 0 });
+    record(circuit, '--');
+    expect(circuit.stats()).toMatchObject({ state: 'closed', calls: 2, failures: 2 });
+    clock.stall(1000);
+    expect(circuit.stats().calls).toBe(0);
+  });
+
   it('forgets what happened before an idle hour', () => {
     const { circuit, clock } = setup({
       trip: timeWindow({ durationMs: 10_000, minimumThroughput: 1, failureRateThreshold: 1, failureThreshold: 41 }),

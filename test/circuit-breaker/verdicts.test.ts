@@ -31,6 +31,17 @@ describe('verdicts', () => {
     expect(await parts.circuit.run(answer)).toBe('answer');
   });
 
+  it('hands the operation the signal of its caller, and one of its own where there is none', async () => {
+    const { signal } = new AbortController();
+    const { circuit } = setup();
+    expect(await circuit.run((ctx) => [ctx.signal === signal, ctx.attempt], { signal })).toEqual([true, 1]);
+    expect(await circuit.run((ctx) => [ctx.signal === ctx.signal, ctx.signal.aborted, ctx.attempt])).toEqual([
+      true,
+      false,
+      1,
+    ]);
+  });
+
   it('gives the slot of an aborted trial back without a verdict', async () => {
     const parts = setup();
     toHalfOpen(parts);
