@@ -19,6 +19,7 @@ const steps: readonly (readonly [string, Step])[] = [
   ['public API', () => apiReports(fix).join('\n')],
   ['package', () => program('publint', ['--strict'])],
   ['types of the package', () => program('attw', ['--pack', '.', '--profile', 'node16', '--no-emoji', '--no-color'])],
+  ['benchmark tables', () => program('node', ['bench/render.ts', ...(fix ? [] : ['--check'])])],
   ['sizes', fix ? () => program('node', ['.ci/sizes.ts']) : checkSizes],
 ];
 
