@@ -37,7 +37,7 @@ export interface HoldfastErrorOptions {
   /** The error that led to this one. */
   readonly cause?: unknown;
   /**
-   * Whether the error carries a stack trace. Taking one costs some twenty times the error itself,
+   * Whether the error carries a stack trace. Taking one costs several times the error itself,
    * so errors that turn calls away under load go without.
    *
    * @defaultValue true

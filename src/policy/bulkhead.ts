@@ -98,9 +98,9 @@ export function createBulkhead(options: BulkheadOptions): Bulkhead {
 }
 
 /*
- * Invariant: outside of `#pump`, someone waits only while every slot is taken. A call that ends frees
- * its slot and pumps before its result is told, so a successor made by that result stands behind
- * those who wait. The pump is a loop, not a recursion: operations may end while they start.
+ * Invariant: outside of `#release`, someone waits only while every slot is taken. A call that ends frees
+ * its slot and hands it on before its result is told, so a successor made by that result stands behind
+ * those who wait. Handing on is a loop, not a recursion: operations may end while they start.
  */
 class SlotBulkhead extends ComposablePolicy implements Bulkhead {
   readonly #maxConcurrent: number;
