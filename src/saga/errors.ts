@@ -7,8 +7,8 @@ import { HoldfastError } from '../core/errors.ts';
 export class SagaRefusal extends HoldfastError {
   readonly retryable: boolean = false;
 
-  constructor(message: string, cause?: unknown) {
-    super('ERR_SAGA_REFUSED', message, { cause });
+  constructor(message: string, options?: { readonly cause?: unknown }) {
+    super('ERR_SAGA_REFUSED', message, options);
   }
 
   override get name(): string {
@@ -67,13 +67,13 @@ export class SagaConflictError extends HoldfastError {
 }
 
 /** The reason of the signals of steps whose process has lost its lease, or gives it back: another one goes on. */
-export class SagaLeaseLostError extends HoldfastError {
+export class LeaseLostError extends HoldfastError {
   constructor() {
     super('ERR_SAGA_LEASE_LOST', 'the lease of this worker has ended');
   }
 
   override get name(): string {
-    return 'SagaLeaseLostError';
+    return 'LeaseLostError';
   }
 }
 

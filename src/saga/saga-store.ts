@@ -147,6 +147,11 @@ export interface ClaimQuery {
   readonly suspectAfter: number;
   /** Only these; undefined: any. */
   readonly ids: readonly string[] | undefined;
+  /**
+   * Given after a `claim` or `create` whose answer was lost: also takes what belongs to `worker` already, but for
+   * these, whether due or not. That raises fences, but no `recoveries`.
+   */
+  readonly held: readonly string[] | undefined;
   /** True: only those that are `stuck`, due or not, instead of those that are due. Sets their `recoveries` to 0. */
   readonly isStuck: boolean;
 }
@@ -158,11 +163,11 @@ export interface SagaNews {
   readonly cancelReason: string | null;
 }
 
-/** Asks for a page of sagas, in order of their ids. */
+/** Asks for a page of sagas, in order of their ids as the store sorts them. */
 export interface SagaQuery {
   readonly status?: SagaStatus | undefined;
   readonly name?: string | undefined;
-  /** Only ids after this one, in order of their bytes. */
+  /** Only ids after this one. */
   readonly after?: string | undefined;
   /** @defaultValue 100 */
   readonly limit?: number | undefined;
@@ -216,8 +221,7 @@ export interface SagaStore<out Tx = unknown> {
   /**
    * Gives free sagas that are `running` or `compensating` and due to `worker`: fence and, where they
    * belonged to a worker that died, `recoveries` grow by one. A saga goes to one of many that ask at the same moment.
-   * Repeated: others; the caller claims by `ids` what it may have been given, and a saga that belongs to `worker`
-   * already is then given again, with another fence.
+   * Repeated: others; with `held`, those of the first time too. Nothing is answered for a worker whose lease has ended.
    */
   claim(query: ClaimQuery): PromiseLike<readonly SagaSnapshot[]>;
 
