@@ -13,3 +13,5 @@ export type {
 } from './client.ts';
 export { postgresWorkerLeaseStore } from './worker-lease.ts';
 export type { PostgresWorkerLeaseStoreOptions } from './worker-lease.ts';
+export { postgresSagaStore } from './saga-store.ts';
+export type { PostgresSagaStore, PostgresSagaStoreOptions } from './saga-store.ts';

@@ -1,0 +1,211 @@
+import { amount, refuse } from '../core/check.ts';
+import type { Clock } from '../core/clock.ts';
+import { systemClock } from '../core/clock.ts';
+import type {
+  ClaimQuery,
+  NewSaga,
+  OutboxEvent,
+  SagaNews,
+  SagaQuery,
+  SagaRecord,
+  SagaSignal,
+  SagaSnapshot,
+  SagaStore,
+  SagaVersion,
+  SagaWrite,
+} from '../saga/saga-store.ts';
+import type { SqlClient, SqlQuery, SqlValue } from './client.ts';
+import { Deadline, within } from './deadline.ts';
+import { migrateSagas } from './saga-migrate.ts';
+
+/** Options of {@link postgresSagaStore}. */
+export interface PostgresSagaStoreOptions {
+  /**
+   * The schema of the tables and functions, made when it is missing.
+   *
+   * @defaultValue 'holdfast'
+   */
+  readonly schema?: string | undefined;
+  /**
+   * After this a call rejects with code ERR_STORE_TIMEOUT. Shorter than the lease of the workers, so that a call can
+   * be repeated.
+   *
+   * @defaultValue 5000
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * How long the transaction of an atomic step may wait for its step, before the server ends it: a process that has
+   * stalled keeps its saga no longer than that.
+   *
+   * @defaultValue 30000
+   */
+  readonly idleInTransactionMs?: number | undefined;
+  /** Where the deadlines come from. Leases and times go by the clock of the server. */
+  readonly clock?: Clock | undefined;
+}
+
+/** A {@link SagaStore} whose atomic steps write through a {@link SqlQuery} of the transaction. */
+export interface PostgresSagaStore extends SagaStore<SqlQuery> {
+  atomic: NonNullable<SagaStore<SqlQuery>['atomic']>;
+  outbox: NonNullable<SagaStore['outbox']>;
+  published: NonNullable<SagaStore['published']>;
+}
+
+/**
+ * Keeps sagas in PostgreSQL, 13 or later: as durable as a commit there.
+ *
+ * A call is one statement, and a write of many sagas is one commit: a saga of n steps costs n + 1 commits when it runs
+ * alone, and a share of them when it does not. An atomic step is a transaction of its own, to which the store adds
+ * BEGIN, two statements and COMMIT. Costs O(what is read or written), whatever else the tables hold.
+ *
+ * @example
+ * ```ts no-run
+ * import { Pool } from 'pg';
+ * import { fromPg, postgresSagaStore } from 'holdfast/postgres';
+ * import { createSagaRunner, saga } from 'holdfast/saga';
+ *
+ * const greet = saga<string>('greet').step('say', { run: ({ input }) => `hello ${input}` });
+ * const store = postgresSagaStore(fromPg(new Pool()));
+ * await using runner = createSagaRunner({ store, sagas: [greet] });
+ * const handle = await runner.start(greet, 'world', { id: 'greeting-1' });
+ * console.log(await handle.result());
+ * ```
+ *
+ * @throws RangeError or TypeError for bad options.
+ */
+export function postgresSagaStore(client: SqlClient, options: PostgresSagaStoreOptions = {}): PostgresSagaStore {
+  const { schema = 'holdfast', timeoutMs = 5000, idleInTransactionMs = 30_000, clock = systemClock } = options;
+  if (typeof client?.query !== 'function') refuse('client', 'a SqlClient', client);
+  if (!/^[a-z_]\w*$/.test(schema)) refuse('schema', 'a plain name in lower case', schema);
+  amount('timeoutMs', timeoutMs, 1);
+  const idleMs = Math.ceil(amount('idleInTransactionMs', idleInTransactionMs, 1, 2 ** 31 - 1));
+  return new TableStore(client, schema, timeoutMs, idleMs, clock);
+}
+
+const VERDICTS: Readonly<Record<string, 'written' | 'present' | 'stale'>> = { w: 'written', p: 'present', s: 'stale' };
+
+/** JSON knows no Infinity; whatever ends after the year 30000 never ends. */
+const NEVER_MS = 1e15;
+
+class TableStore implements PostgresSagaStore {
+  readonly #client: SqlClient;
+  readonly #schema: string;
+  readonly #timeoutMs: number;
+  readonly #idleMs: number;
+  readonly #clock: Clock;
+
+  constructor(client: SqlClient, schema: string, timeoutMs: number, idleMs: number, clock: Clock) {
+    this.#client = client;
+    this.#schema = schema;
+    this.#timeoutMs = timeoutMs;
+    this.#idleMs = idleMs;
+    this.#clock = clock;
+  }
+
+  init(): Promise<void> {
+    return migrateSagas(this.#client, this.#schema);
+  }
+
+  async enlist(leaseMs: number): Promise<string> {
+    return (await this.#call('enlist', Math.ceil(leaseMs)))!;
+  }
+
+  async renew(worker: string, leaseMs: number): Promise<readonly SagaNews[] | null> {
+    return this.#json('renew', worker, Math.ceil(leaseMs));
+  }
+
+  async retire(worker: string): Promise<void> {
+    await this.#call('retire', worker);
+  }
+
+  async create(worker: string, sagas: readonly NewSaga[]): Promise<readonly SagaRecord[]> {
+    const rows = await this.#json<readonly SagaRecord[]>('create', worker, JSON.stringify(sagas));
+    const records = new Map(rows.map((record) => [record.id, record]));
+    return sagas.map(({ id }) => records.get(id)!);
+  }
+
+  async write(worker: string, writes: readonly SagaWrite[]): Promise<readonly boolean[]> {
+    const verdicts = await this.#call('write', worker, textOf(writes));
+    return Array.from(verdicts!, (verdict) => verdict !== 's');
+  }
+
+  claim({ worker, definitions, ...query }: ClaimQuery): Promise<readonly SagaSnapshot[]> {
+    return this.#json('claim', worker, JSON.stringify(query), JSON.stringify(definitions));
+  }
+
+  strangers(definitions: readonly SagaVersion[], limit: number): Promise<readonly SagaRecord[]> {
+    return this.#json('strangers', JSON.stringify(definitions), limit);
+  }
+
+  async load(id: string): Promise<SagaSnapshot | undefined> {
+    return (await this.#json<SagaSnapshot | null>('load', id)) ?? undefined;
+  }
+
+  get(ids: readonly string[]): Promise<readonly SagaRecord[]> {
+    return this.#json('get', JSON.stringify(ids));
+  }
+
+  list({ status, name, after, limit = 100 }: SagaQuery): Promise<readonly SagaRecord[]> {
+    return this.#json('list', status ?? null, name ?? null, after ?? null, limit);
+  }
+
+  signal(id: string, { name, payload }: SagaSignal): Promise<boolean> {
+    return this.#json('signal', id, name, payload);
+  }
+
+  cancel(id: string, reason: string): Promise<boolean> {
+    return this.#json('cancel', id, reason);
+  }
+
+  purge(finishedBeforeMs: number, limit: number): Promise<number> {
+    return this.#json('purge', Math.floor(finishedBeforeMs), limit);
+  }
+
+  atomic(
+    worker: string,
+    { id, fence, seq }: Pick<SagaWrite, 'id' | 'fence' | 'seq'>,
+    fn: (tx: SqlQuery) => PromiseLike<SagaWrite>,
+  ): Promise<'written' | 'present' | 'stale'> {
+    const deadline = new Deadline(this.#timeoutMs, this.#clock);
+    // The server has its time before and after the step; how long the step takes is the runner's business.
+    return deadline.watch(async () => {
+      const verdict = await this.#client.transaction(async (query) => {
+        const taken = await this.#answer(query, 'take', [worker, id, fence, seq, String(this.#idleMs)]);
+        deadline.pause();
+        if (taken !== 'w') return taken;
+        const write = await fn(query);
+        deadline.resume();
+        return this.#answer(query, 'write', [worker, textOf([write])]);
+      });
+      return VERDICTS[verdict!]!;
+    });
+  }
+
+  outbox(limit: number): Promise<readonly OutboxEvent[]> {
+    return this.#json('outbox', limit);
+  }
+
+  async published(ids: readonly string[]): Promise<void> {
+    await this.#call('published', JSON.stringify(ids));
+  }
+
+  async #json<T>(verb: string, ...params: readonly SqlValue[]): Promise<T> {
+    return JSON.parse((await this.#call(verb, ...params)) ?? 'null') as T;
+  }
+
+  #call(verb: string, ...params: readonly SqlValue[]): Promise<string | null> {
+    return within(this.#timeoutMs, this.#clock, () => this.#answer(this.#client.query, verb, params));
+  }
+
+  async #answer(query: SqlQuery, verb: string, params: readonly SqlValue[]): Promise<string | null> {
+    const args = params.map((_, k) => `$${k + 1}`).join();
+    const [row] = await query(`SELECT ${this.#schema}.saga_${verb}(${args})::text AS answer`, params);
+    return row!['answer'] as string | null;
+  }
+}
+
+function textOf(writes: readonly SagaWrite[]): string {
+  return JSON.stringify(
+    writes.map((write) => (write.releaseAfterMs! > NEVER_MS ? { ...write, releaseAfterMs: NEVER_MS } : write)),
+  );
+}
