@@ -52,6 +52,20 @@ export class SagaStuckError extends HoldfastError {
   }
 }
 
+/** The reason of the signals of steps of a saga that a runner has cancelled, and what ended that saga. */
+export class SagaCancelledError extends HoldfastError {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super('ERR_SAGA_CANCELLED', `cancelled${reason && `: ${reason}`}`);
+    this.reason = reason;
+  }
+
+  override get name(): string {
+    return 'SagaCancelledError';
+  }
+}
+
 /** Rejects a start under an id that another definition or another input has. Nothing was started. */
 export class SagaConflictError extends HoldfastError {
   readonly sagaId: string;
@@ -66,10 +80,13 @@ export class SagaConflictError extends HoldfastError {
   }
 }
 
-/** The reason of the signals of steps whose process has lost its lease, or gives it back: another one goes on. */
+/**
+ * The reason of the signals of steps whose process has lost its lease, or gives it back in `close`: another one goes on.
+ * Rejects what is asked of a runner that is closed; nothing was started.
+ */
 export class LeaseLostError extends HoldfastError {
   constructor() {
-    super('ERR_SAGA_LEASE_LOST', 'the lease of this worker has ended');
+    super('ERR_SAGA_LEASE_LOST', 'this worker has no lease any more, or is closed');
   }
 
   override get name(): string {

@@ -1,7 +1,36 @@
+export { saga } from './saga.ts';
+export type {
+  AnySaga,
+  AnyStepDef,
+  AtomicStepDef,
+  ChildNode,
+  CompensateContext,
+  EachDef,
+  EachNode,
+  EventNode,
+  GroupOptions,
+  ParallelNode,
+  RetryPolicy,
+  Saga,
+  SagaNode,
+  SagaOptions,
+  SagaRunOptions,
+  SagaState,
+  SleepNode,
+  StepContext,
+  StepDef,
+  StepKind,
+  StepNode,
+  StepOptions,
+  WhenNode,
+} from './definition.ts';
+export { createSagaRunner } from './runner.ts';
+export type { SagaEvent, SagaHandle, SagaRunner, SagaRunnerOptions } from './saga-runner.ts';
 export { memorySagaStore } from './memory-store.ts';
 export type { MemorySagaStore, MemorySagaStoreOptions } from './memory-store.ts';
 export {
   LeaseLostError,
+  SagaCancelledError,
   SagaCompensatedError,
   SagaConflictError,
   SagaRefusal,
