@@ -4,8 +4,8 @@
  * every client and every pooler.
  *
  * Times are Unix milliseconds of the server. `no` is a saga's key within the database, narrow for the log's sake.
- * A step's write locks the row of its saga and changes it only where there is something to change: the row is then
- * refused to every older fence until the commit, and left as it is by most steps.
+ * A write locks the row of its saga, so that no takeover comes between the check of the fence and the commit, and
+ * changes the row only where there is something to change: most steps leave it as it is.
  */
 const TABLES = [
   `CREATE TABLE @saga_worker (name text PRIMARY KEY DEFAULT gen_random_uuid()::text, until_ms bigint NOT NULL) WITH (fillfactor = 50)`,
@@ -20,6 +20,9 @@ const TABLES = [
   `CREATE TABLE @saga_outbox (no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, xid xid8 NOT NULL DEFAULT pg_current_xact_id(), id text NOT NULL, saga_id text NOT NULL, topic text NOT NULL, payload text NOT NULL)`,
   `CREATE INDEX ON @saga_outbox (id)`,
 ];
+
+/** What a write `f` changes in the row `s` of its saga, at the time `t`. */
+const CHANGE = `UPDATE @saga s SET status = f.status, is_cancellable = f.is_cancellable, seen_signals = greatest(s.seen_signals, seen), recoveries = CASE WHEN has_entries THEN 0 ELSE s.recoveries END, finished_at_ms = CASE WHEN f.status IN ('completed', 'compensated') THEN coalesce(s.finished_at_ms, t) END, worker = CASE WHEN release IS NULL THEN worker END, wake_at_ms = CASE WHEN release IS NULL THEN wake_at_ms WHEN f.status NOT IN ('running', 'compensating') THEN NULL WHEN signals > greatest(s.seen_signals, seen) THEN t WHEN release < 1e15 THEN t + ceil(release) END`;
 
 /** Name, arguments, result, then the body. */
 const FUNCTIONS: readonly (readonly [string, string, string, string])[] = [
@@ -55,62 +58,77 @@ RETURN (SELECT coalesce(json_agg(json_build_object('id', id, 'signals', signals,
 END`,
   ],
   ['saga_retire', 'text', 'void', `UPDATE @saga_worker SET until_ms = -@saga_now() WHERE name = $1 AND until_ms > 0`],
-  // The input is answered only where it differs from what was sent.
+  // The moment, when all were stored; else the records of all.
   [
     'saga_create',
-    'text, text',
+    'text, text, text, text, text',
     'json plpgsql',
+    `DECLARE t bigint := @saga_now(); n int;
+BEGIN
+INSERT INTO @saga (id, name, version, input, worker, created_at_ms) SELECT id, name, version, input, $1, t FROM unnest($2::text[], $3::text[], $4::int[], $5::text[]) AS n(id, name, version, input) ORDER BY id COLLATE "C" ON CONFLICT DO NOTHING;
+GET DIAGNOSTICS n = ROW_COUNT;
+RETURN CASE WHEN n = cardinality($2::text[]) THEN to_json(t) ELSE @saga_get($2) END;
+END`,
+  ],
+  // 'p': the entry is there; 'w': it may be written; 's': neither, for ever.
+  [
+    'saga_verdict',
+    'text, text, int, int',
+    'text plpgsql',
     `BEGIN
-INSERT INTO @saga (id, name, version, input, worker, created_at_ms) SELECT id, name, version, input, $1, @saga_now() FROM json_to_recordset($2::json) AS n(id text, name text, version int, input text) ORDER BY id COLLATE "C" ON CONFLICT DO NOTHING;
-RETURN (SELECT json_agg(@saga_record(s)) FROM json_to_recordset($2::json) AS n(id text) JOIN @saga s USING (id));
+RETURN (SELECT CASE WHEN EXISTS (SELECT FROM @saga_log WHERE saga = no AND seq = $4 AND fence = $3) THEN 'p' WHEN fence = $3 AND coalesce(worker, $1) = $1 AND finished_at_ms IS NULL AND $4 = (SELECT coalesce(max(seq) + 1, 0) FROM @saga_log WHERE saga = no) THEN 'w' ELSE 's' END FROM @saga WHERE id = $2);
+END`,
+  ],
+  // One write with one entry: what most writes are, at half the cost.
+  [
+    'saga_step',
+    'text, text, int, int, text, bool, int, float8, text, text, int, text',
+    'text plpgsql',
+    `DECLARE t bigint := @saga_now(); g record;
+BEGIN
+SELECT no, fence, worker, status, is_cancellable, seen_signals, recoveries INTO g FROM @saga WHERE id = $2 FOR NO KEY UPDATE;
+IF g.fence = $3 AND coalesce(g.worker, $1) = $1 THEN
+  INSERT INTO @saga_log SELECT g.no, $4, $3, $11, t, $9, $10, $12 WHERE $4 = 0 OR EXISTS (SELECT FROM @saga_log WHERE saga = g.no AND seq = $4 - 1) ON CONFLICT DO NOTHING;
+  IF FOUND THEN
+    IF $8 IS NOT NULL OR $5 <> g.status OR $6 <> g.is_cancellable OR $7 > g.seen_signals OR g.recoveries > 0 THEN
+      ${CHANGE} FROM (SELECT $2 AS id, $5 AS status, $6 AS is_cancellable, $7 AS seen, $8 AS release, true AS has_entries) f WHERE s.id = f.id;
+    END IF;
+    RETURN 'w';
+  END IF;
+END IF;
+RETURN @saga_verdict($1, $2, $3, $4);
 END`,
   ],
   /*
-   * 'w': written, 'p': present, 's': stale, a letter for each write. An entry in the way, while the row is locked and
-   * the fence is right, is what a write before this one brought. Whatever is sent again late finds such an entry too,
-   * so it cannot undo what came since.
+   * Any writes: a verdict for each, or 'w' when all are done. The rows are locked, then all entries go in at once, the
+   * first ones with their writes, so that nothing has to be joined; an entry in the way is what this very write
+   * brought before. What is sent again late finds such an entry too, so it cannot undo what came since.
    */
   [
     'saga_write',
-    'text, text',
+    'text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text',
     'text plpgsql',
-    `DECLARE t bigint := @saga_now(); w record; g record; own bool; fresh bool; n int; seen int; verdicts text := '';
+    `DECLARE t bigint := @saga_now(); done bigint[];
 BEGIN
-FOR w IN SELECT * FROM json_to_recordset($2::json) AS w(id text, fence int, seq int, entries json, outbox json, status text, "isCancellable" bool, "seenSignals" int, "releaseAfterMs" float8) LOOP
-  SELECT no, worker, fence, status, is_cancellable, signals, seen_signals, recoveries, finished_at_ms INTO g FROM @saga WHERE id = w.id FOR NO KEY UPDATE;
-  own := FOUND AND g.fence = w.fence AND coalesce(g.worker, $1) = $1;
-  n := json_array_length(w.entries);
-  fresh := own AND n = 0 AND g.finished_at_ms IS NULL AND NOT EXISTS (SELECT FROM @saga_log WHERE saga = g.no AND seq >= w.seq AND fence >= w.fence);
-  IF own AND n > 0 AND (w.seq = 0 OR EXISTS (SELECT FROM @saga_log WHERE saga = g.no AND seq = w.seq - 1)) THEN
-    INSERT INTO @saga_log SELECT g.no, w.seq + o - 1, w.fence, (e->>'attempt')::int, t, e->>'type', e->>'path', e->>'data' FROM json_array_elements(w.entries) WITH ORDINALITY AS e(e, o) ON CONFLICT DO NOTHING;
-    fresh := FOUND;
-  END IF;
-  seen := greatest(g.seen_signals, w."seenSignals");
-  IF fresh AND (w."releaseAfterMs" IS NOT NULL OR w.status <> g.status OR w."isCancellable" <> g.is_cancellable OR seen > g.seen_signals OR n > 0 AND g.recoveries > 0) THEN
-    UPDATE @saga SET status = w.status, is_cancellable = w."isCancellable", seen_signals = seen, recoveries = CASE WHEN n > 0 THEN 0 ELSE recoveries END,
-      finished_at_ms = CASE WHEN w.status IN ('completed', 'compensated') THEN t END,
-      worker = CASE WHEN w."releaseAfterMs" IS NULL THEN worker END,
-      wake_at_ms = CASE WHEN w."releaseAfterMs" IS NULL THEN wake_at_ms WHEN w.status NOT IN ('running', 'compensating') THEN NULL WHEN signals > seen THEN t WHEN w."releaseAfterMs" < 1e15 THEN t + ceil(w."releaseAfterMs") END
-    WHERE id = w.id;
-  END IF;
-  IF fresh AND json_array_length(w.outbox) > 0 THEN
-    INSERT INTO @saga_outbox (id, saga_id, topic, payload) SELECT * FROM json_to_recordset(w.outbox) AS o(id text, "sagaId" text, topic text, payload text);
-  END IF;
-  verdicts := verdicts || CASE WHEN fresh THEN 'w' WHEN n > 0 AND EXISTS (SELECT FROM @saga_log WHERE saga = g.no AND seq = w.seq AND fence = w.fence) THEN 'p' WHEN n = 0 AND own THEN 'p' ELSE 's' END;
-END LOOP;
-RETURN verdicts;
+WITH w AS MATERIALIZED (SELECT w.*, no, g.status AS old_status, g.is_cancellable AS old_cancellable, seen_signals, recoveries, finished_at_ms FROM unnest($2::text[], $3::int[], $4::int[], $5::text[], $6::bool[], $7::int[], $8::float8[], $9::text[], $10::text[], $11::int[], $12::text[]) WITH ORDINALITY AS w(id, fence, seq, status, is_cancellable, seen, release, type, path, attempt, data, i) JOIN @saga g ON g.id = w.id AND g.fence = w.fence AND (worker = $1 OR worker IS NULL) ORDER BY g.id FOR NO KEY UPDATE OF g),
+v AS MATERIALIZED (SELECT * FROM w WHERE seq = 0 OR type IS NULL OR EXISTS (SELECT FROM @saga_log WHERE saga = no AND seq = w.seq - 1)),
+l AS (INSERT INTO @saga_log SELECT no, seq, fence, attempt, t, type, path, data FROM v WHERE type IS NOT NULL UNION ALL SELECT no, e.seq, fence, e.attempt, t, e.type, e.path, e.data FROM unnest($13::int[], $14::int[], $15::text[], $16::text[], $17::int[], $18::text[]) AS e(i, seq, type, path, attempt, data) JOIN v USING (i) ON CONFLICT DO NOTHING RETURNING saga),
+f AS MATERIALIZED (SELECT *, type IS NOT NULL AS has_entries FROM v WHERE no IN (SELECT saga FROM l) OR type IS NULL AND (finished_at_ms IS NULL OR status = old_status) AND NOT EXISTS (SELECT FROM @saga_log WHERE saga = no AND seq >= v.seq)),
+u AS (${CHANGE} FROM f WHERE s.id = f.id AND (release IS NOT NULL OR f.status <> old_status OR f.is_cancellable <> old_cancellable OR seen > f.seen_signals OR has_entries AND f.recoveries > 0)),
+o AS (INSERT INTO @saga_outbox (id, saga_id, topic, payload) SELECT o.id, f.id, topic, payload FROM json_to_recordset($19::json) AS o(id text, "sagaId" text, topic text, payload text) JOIN f ON f.id = "sagaId")
+SELECT array_agg(i) INTO done FROM f;
+IF cardinality(done) = cardinality($2::text[]) THEN RETURN 'w'; END IF;
+RETURN (SELECT string_agg(CASE WHEN i = ANY (done) THEN 'w' ELSE coalesce(@saga_verdict($1, id, fence, seq), 's') END, '' ORDER BY i) FROM unnest($2::text[], $3::int[], $4::int[]) WITH ORDINALITY AS w(id, fence, seq, i));
 END`,
   ],
-  // The first statement of an atomic step; the second limits how long a holder that has stalled can keep the row.
+  // The first statement of an atomic step. A holder that has stalled keeps the row no longer than $5.
   [
     'saga_take',
     'text, text, int, int, text',
     'text plpgsql',
-    `DECLARE g record;
-BEGIN
-PERFORM set_config('idle_in_transaction_session_timeout', $5, true);
-SELECT no, worker, fence INTO g FROM @saga WHERE id = $2 FOR NO KEY UPDATE;
-RETURN CASE WHEN EXISTS (SELECT FROM @saga_log WHERE saga = g.no AND seq = $4 AND fence = $3) THEN 'p' WHEN g.fence = $3 AND coalesce(g.worker, $1) = $1 AND ($4 = 0 OR EXISTS (SELECT FROM @saga_log WHERE saga = g.no AND seq = $4 - 1)) AND NOT EXISTS (SELECT FROM @saga_log WHERE saga = g.no AND seq = $4) THEN 'w' ELSE 's' END;
+    `BEGIN
+PERFORM set_config('idle_in_transaction_session_timeout', $5, true), no FROM @saga WHERE id = $2 FOR NO KEY UPDATE;
+RETURN coalesce(@saga_verdict($1, $2, $3, $4), 's');
 END`,
   ],
   /*
@@ -154,7 +172,7 @@ END`.replaceAll(
     'saga_get',
     'text',
     'json',
-    `SELECT coalesce(json_agg(@saga_record(s)), '[]') FROM json_array_elements_text($1::json) i JOIN @saga s ON s.id = i`,
+    `SELECT coalesce(json_agg(@saga_record(s)), '[]') FROM @saga s WHERE id = ANY ($1::text[])`,
   ],
   [
     'saga_list',
@@ -206,12 +224,7 @@ END`,
     'json',
     `SELECT coalesce(json_agg(json_build_object('id', id, 'sagaId', saga_id, 'topic', topic, 'payload', payload) ORDER BY no), '[]') FROM (SELECT * FROM @saga_outbox WHERE xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY no LIMIT $1) o`,
   ],
-  [
-    'saga_published',
-    'text',
-    'void',
-    `DELETE FROM @saga_outbox WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)))`,
-  ],
+  ['saga_published', 'text', 'void', `DELETE FROM @saga_outbox WHERE id = ANY ($1::text[])`],
 ];
 
 /** Of the tables and functions below. Grows by one with each migration. */
@@ -221,7 +234,9 @@ export const SAGA_SCHEMA_VERSION = 1;
 export function sagaStatements(schema: string): readonly string[] {
   const functions = FUNCTIONS.map(([name, args, result, body]) => {
     const [type, language = 'sql'] = result.split(' ');
-    return `CREATE FUNCTION @${name}(${args}) RETURNS ${type} LANGUAGE ${language} AS $f$${body}$f$`;
+    // Plans are kept while tables grow from nothing: they must not read whole tables because these were small once.
+    const setting = language === 'sql' ? '' : ' SET enable_seqscan = off';
+    return `CREATE FUNCTION @${name}(${args}) RETURNS ${type} LANGUAGE ${language}${setting} AS $f$${body}$f$`;
   });
   return [...TABLES, ...functions, `CREATE TABLE @saga_schema AS SELECT ${SAGA_SCHEMA_VERSION} AS version`].map(
     (text) => text.replaceAll('@', `${schema}.`),

@@ -1,6 +1,6 @@
 import { amount, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
-import { systemClock } from '../core/clock.ts';
+import { shortClock } from '../core/clock.ts';
 import type {
   ClaimQuery,
   NewSaga,
@@ -74,7 +74,7 @@ export interface PostgresSagaStore extends SagaStore<SqlQuery> {
  * @throws RangeError or TypeError for bad options.
  */
 export function postgresSagaStore(client: SqlClient, options: PostgresSagaStoreOptions = {}): PostgresSagaStore {
-  const { schema = 'holdfast', timeoutMs = 5000, idleInTransactionMs = 30_000, clock = systemClock } = options;
+  const { schema = 'holdfast', timeoutMs = 5000, idleInTransactionMs = 30_000, clock = shortClock } = options;
   if (typeof client?.query !== 'function') refuse('client', 'a SqlClient', client);
   if (!/^[a-z_]\w*$/.test(schema)) refuse('schema', 'a plain name in lower case', schema);
   amount('timeoutMs', timeoutMs, 1);
@@ -83,9 +83,6 @@ export function postgresSagaStore(client: SqlClient, options: PostgresSagaStoreO
 }
 
 const VERDICTS: Readonly<Record<string, 'written' | 'present' | 'stale'>> = { w: 'written', p: 'present', s: 'stale' };
-
-/** JSON knows no Infinity; whatever ends after the year 30000 never ends. */
-const NEVER_MS = 1e15;
 
 class TableStore implements PostgresSagaStore {
   readonly #client: SqlClient;
@@ -119,14 +116,19 @@ class TableStore implements PostgresSagaStore {
   }
 
   async create(worker: string, sagas: readonly NewSaga[]): Promise<readonly SagaRecord[]> {
-    const rows = await this.#json<readonly SagaRecord[]>('create', worker, JSON.stringify(sagas));
-    const records = new Map(rows.map((record) => [record.id, record]));
+    const columns = columnsOf(
+      sagas.map(({ id, name, version, input }) => [id, name, version, input]),
+      4,
+    );
+    const answer = await this.#json<number | readonly SagaRecord[]>('create', worker, ...columns);
+    if (typeof answer === 'number') return sagas.map((saga) => recordOf(worker, saga, answer));
+    const records = new Map(answer.map((record) => [record.id, record]));
     return sagas.map(({ id }) => records.get(id)!);
   }
 
   async write(worker: string, writes: readonly SagaWrite[]): Promise<readonly boolean[]> {
-    const verdicts = await this.#call('write', worker, textOf(writes));
-    return Array.from(verdicts!, (verdict) => verdict !== 's');
+    const verdicts = await this.#call(...writing(worker, writes));
+    return writes.map((_, k) => (verdicts![k] ?? verdicts![0]) !== 's');
   }
 
   claim({ worker, definitions, ...query }: ClaimQuery): Promise<readonly SagaSnapshot[]> {
@@ -142,7 +144,7 @@ class TableStore implements PostgresSagaStore {
   }
 
   get(ids: readonly string[]): Promise<readonly SagaRecord[]> {
-    return this.#json('get', JSON.stringify(ids));
+    return this.#json('get', arrayOf(ids));
   }
 
   list({ status, name, after, limit = 100 }: SagaQuery): Promise<readonly SagaRecord[]> {
@@ -170,12 +172,12 @@ class TableStore implements PostgresSagaStore {
     // The server has its time before and after the step; how long the step takes is the runner's business.
     return deadline.watch(async () => {
       const verdict = await this.#client.transaction(async (query) => {
-        const taken = await this.#answer(query, 'take', [worker, id, fence, seq, String(this.#idleMs)]);
+        const taken = await this.#answer(query, 'take', worker, id, fence, seq, String(this.#idleMs));
         deadline.pause();
         if (taken !== 'w') return taken;
         const write = await fn(query);
         deadline.resume();
-        return this.#answer(query, 'write', [worker, textOf([write])]);
+        return this.#answer(query, ...writing(worker, [write]));
       });
       return VERDICTS[verdict!]!;
     });
@@ -186,7 +188,7 @@ class TableStore implements PostgresSagaStore {
   }
 
   async published(ids: readonly string[]): Promise<void> {
-    await this.#call('published', JSON.stringify(ids));
+    await this.#call('published', arrayOf(ids));
   }
 
   async #json<T>(verb: string, ...params: readonly SqlValue[]): Promise<T> {
@@ -194,18 +196,68 @@ class TableStore implements PostgresSagaStore {
   }
 
   #call(verb: string, ...params: readonly SqlValue[]): Promise<string | null> {
-    return within(this.#timeoutMs, this.#clock, () => this.#answer(this.#client.query, verb, params));
+    return within(this.#timeoutMs, this.#clock, () => this.#answer(this.#client.query, verb, ...params));
   }
 
-  async #answer(query: SqlQuery, verb: string, params: readonly SqlValue[]): Promise<string | null> {
+  async #answer(query: SqlQuery, verb: string, ...params: readonly SqlValue[]): Promise<string | null> {
     const args = params.map((_, k) => `$${k + 1}`).join();
     const [row] = await query(`SELECT ${this.#schema}.saga_${verb}(${args})::text AS answer`, params);
     return row!['answer'] as string | null;
   }
 }
 
-function textOf(writes: readonly SagaWrite[]): string {
-  return JSON.stringify(
-    writes.map((write) => (write.releaseAfterMs! > NEVER_MS ? { ...write, releaseAfterMs: NEVER_MS } : write)),
+/** The verb for some writes and its arguments. */
+function writing(worker: string, writes: readonly SagaWrite[]): [string, ...SqlValue[]] {
+  const [{ id, fence, seq, entries, outbox, status, isCancellable, seenSignals }, ...others] = writes as [SagaWrite];
+  const [entry, ...more] = entries;
+  if (entry && more.length + others.length + outbox.length === 0) {
+    const release = releaseOf(writes[0]!);
+    const row = [fence, seq, status, String(isCancellable), seenSignals, release];
+    return ['step', worker, id, ...row, entry.type, entry.path, entry.attempt, entry.data];
+  }
+  const rows = writes.map((w) => {
+    const [first] = w.entries;
+    const row = [w.id, w.fence, w.seq, w.status, w.isCancellable, w.seenSignals, releaseOf(w)];
+    return first ? [...row, first.type, first.path, first.attempt, first.data] : row;
+  });
+  const rest = writes.flatMap((w, i) =>
+    w.entries.slice(1).map((e, k) => [i + 1, w.seq + 1 + k, e.type, e.path, e.attempt, e.data]),
   );
+  const events = JSON.stringify(writes.flatMap((w) => w.outbox));
+  return ['write', worker, ...columnsOf(rows, 11), ...columnsOf(rest, 6), events];
+}
+
+/** No Infinity: whatever is due after the year 30000 is never due. */
+function releaseOf({ releaseAfterMs }: SagaWrite): number | null {
+  return releaseAfterMs === undefined ? null : Math.min(releaseAfterMs, 1e15);
+}
+
+type Cell = string | number | boolean | null;
+
+/** Each column of some rows as an array. */
+function columnsOf(rows: readonly (readonly Cell[])[], width: number): string[] {
+  return Array.from({ length: width }, (_, k) => arrayOf(rows.map((row) => row[k] ?? null)));
+}
+
+/** An array as PostgreSQL reads it. */
+function arrayOf(cells: readonly Cell[]): string {
+  const texts = cells.map((cell) => (typeof cell === 'string' ? `"${cell.replaceAll(/["\\]/g, '\\$&')}"` : cell));
+  return `{${texts.map(String).join()}}`;
+}
+
+/** As `saga_record` gives it. */
+function recordOf(worker: string, saga: NewSaga, createdAtMs: number): SagaRecord {
+  return {
+    ...saga,
+    status: 'running',
+    worker,
+    fence: 1,
+    recoveries: 0,
+    signals: 0,
+    cancelReason: null,
+    isCancellable: true,
+    wakeAtMs: null,
+    createdAtMs,
+    finishedAtMs: null,
+  };
 }

@@ -17,6 +17,7 @@ type Opened = readonly [SqlClient, () => Promise<unknown>];
 const clients: Readonly<Record<string, (url: string) => Opened>> = {
   pg: (url) => {
     const pool = new pg.Pool({ connectionString: url, max: 8 });
+    pool.on('error', () => {});
     return [fromPg(pool), () => pool.end()];
   },
   'postgres.js': (url) => {
