@@ -106,8 +106,9 @@ export class StepRun implements StepContext<unknown, unknown> {
     return `${escapeId(this.sagaId)}/${this.step}/${direction}`;
   }
 
-  emit(topic: string, payload: unknown): void {
-    this.owner.emit(this, topic, payload);
+  /** A function of its own, so that a step can take it out of its context. */
+  get emit(): (topic: string, payload: unknown) => void {
+    return (topic, payload) => this.owner.emit(this, topic, payload);
   }
 }
 
