@@ -14,6 +14,7 @@ import type {
   SagaVersion,
   SagaWrite,
 } from '../saga/saga-store.ts';
+import { HoldfastError } from '../core/errors.ts';
 import type { SqlClient, SqlQuery, SqlValue } from './client.ts';
 import { Deadline, within } from './deadline.ts';
 import { migrateSagas } from './saga-migrate.ts';
@@ -175,7 +176,7 @@ class TableStore implements PostgresSagaStore {
         const taken = await this.#answer(query, 'take', worker, id, fence, seq, String(this.#idleMs));
         deadline.pause();
         if (taken !== 'w') return taken;
-        const write = await fn(query);
+        const write = await fn((text, params) => faultsTold(query(text, params)));
         deadline.resume();
         return this.#answer(query, ...writing(worker, [write]));
       });
@@ -203,6 +204,22 @@ class TableStore implements PostgresSagaStore {
     const args = params.map((_, k) => `$${k + 1}`).join();
     const [row] = await query(`SELECT ${this.#schema}.saga_${verb}(${args})::text AS answer`, params);
     return row!['answer'] as string | null;
+  }
+}
+
+/** Classes of PostgreSQL's errors that say nothing of the statement: https://www.postgresql.org/docs/18/errcodes-appendix.html */
+const FAULT_STATE = /^(08...|40...|53...|57P..|25P03|E[A-Z]{4,}|CONNECTION_[A-Z]+)$/;
+
+/** Tells faults of the store from errors that a step has made, so that they are not taken for its failure. */
+async function faultsTold<T>(rows: PromiseLike<T>): Promise<T> {
+  try {
+    return await rows;
+  } catch (error) {
+    const { code, message } = Object(error) as { readonly code?: string; readonly message?: string };
+    // pg gives no code for connections that have ended.
+    const isFault = code === undefined ? /connection|not queryable/i.test(`${message}`) : FAULT_STATE.test(code);
+    if (!isFault) throw error;
+    throw new HoldfastError('ERR_STORE_FAULT', 'the transaction of this step was lost', { cause: error });
   }
 }
 

@@ -26,6 +26,10 @@ export type {
 } from './definition.ts';
 export { createSagaRunner } from './runner.ts';
 export type { SagaEvent, SagaHandle, SagaRunner, SagaRunnerOptions } from './saga-runner.ts';
+export { guard } from './guard.ts';
+export type { Guard, GuardOptions, GuardQuery } from './guard.ts';
+export { createOutboxRelay } from './outbox-relay.ts';
+export type { OutboxRelay, OutboxRelayEvent, OutboxRelayOptions, OutboxStore } from './outbox-relay.ts';
 export { memorySagaStore } from './memory-store.ts';
 export type { MemorySagaStore, MemorySagaStoreOptions } from './memory-store.ts';
 export {
