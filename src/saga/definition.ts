@@ -149,8 +149,8 @@ export interface SagaRunOptions {
   readonly random?: Random | undefined;
 }
 
-/** A definition of a saga: immutable data, typed from step to step. Every call returns a new one. */
-export interface Saga<I, R, Tx = unknown> {
+/** Any definition whose atomic steps can write with `Tx`. */
+export interface AnySaga<Tx = never> {
   readonly name: string;
   readonly version: number;
   /** What it consists of, for diagrams and checks. */
@@ -158,9 +158,13 @@ export interface Saga<I, R, Tx = unknown> {
   /** Whether it has events or atomic steps, and so cannot do without a store. */
   readonly needsStore: boolean;
   /** For the compiler only, and never set. */
-  readonly '~input'?: (input: I) => void;
-  /** For the compiler only, and never set. */
   readonly '~tx'?: (tx: Tx) => void;
+}
+
+/** A definition of a saga: immutable data, typed from step to step. Every call returns a new one. */
+export interface Saga<I, R, Tx = unknown> extends AnySaga<Tx> {
+  /** For the compiler only, and never set. */
+  readonly '~types'?: (input: I) => R;
 
   /** Adds a step. */
   step<N extends string, T>(name: N, def: StepDef<I, R, T>): Saga<I, R & Record<N, T>, Tx>;
@@ -205,9 +209,6 @@ export interface Saga<I, R, Tx = unknown> {
    */
   run(input: I, options?: SagaRunOptions): Promise<R>;
 }
-
-/** Any definition whose atomic steps can write with `Tx`. */
-export type AnySaga<Tx = never> = Saga<never, unknown, Tx>;
 
 /** A step of which the types are forgotten. */
 export interface AnyStepDef {

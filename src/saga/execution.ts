@@ -261,8 +261,9 @@ export class Execution implements Owner {
       run.isDone = true;
       return (run.output = this.#journal!.outputOf(past));
     }
-    run.isUnknown = past?.isUnknown === true || (!run.def.atomic && (this.#journal?.recoveries ?? 0) > 0);
+    run.isUnknown = past?.isUnknown === true;
     if (this.#journal?.turned) throw this.#journal.turned;
+    run.isUnknown ||= !run.def.atomic && (this.#journal?.recoveries ?? 0) > 0;
     await this.#attempts(run, scope, 'completed');
     run.isDone = true;
     return run.output;
