@@ -203,7 +203,9 @@ class TableStore implements PostgresSagaStore {
   async #answer(query: SqlQuery, verb: string, ...params: readonly SqlValue[]): Promise<string | null> {
     const args = params.map((_, k) => `$${k + 1}`).join();
     const [row] = await query(`SELECT ${this.#schema}.saga_${verb}(${args})::text AS answer`, params);
-    return row!['answer'] as string | null;
+    // Seen of postgres.js, just after the server had ended a session.
+    if (!row) throw new HoldfastError('ERR_STORE_FAULT', 'the client has lost the answer');
+    return row['answer'] as string | null;
   }
 }
 
