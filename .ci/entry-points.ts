@@ -9,5 +9,6 @@ export const entryPoints: Readonly<Record<string, string>> = {
   saga: 'src/saga/index.ts',
   redis: 'src/redis/index.ts',
   postgres: 'src/postgres/index.ts',
+  sqlite: 'src/sqlite/index.ts',
   testing: 'src/testing/index.ts',
 };
