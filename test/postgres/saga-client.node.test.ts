@@ -1,8 +1,7 @@
 import pg from 'pg';
-import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SqlClient } from '../../src/postgres/index.ts';
-import { fromPg, fromPostgresJs } from '../../src/postgres/index.ts';
+import { fromPg } from '../../src/postgres/index.ts';
 import { postgresAvailability, startPostgres } from '../support/postgres.ts';
 import type { PostgresServer } from '../support/postgres.ts';
 
@@ -63,16 +62,5 @@ describe.skipIf(!available)('a transaction whose session the server ends', () =>
     });
     await expect(lost).rejects.toBe(reason);
     await pool.end();
-  });
-
-  it('rejects through postgres.js and brings nothing down', async () => {
-    const sql = postgres(server.url, { max: 1, onnotice: () => {} });
-    const client = fromPostgresJs(sql);
-    await expect(lose(client)).rejects.toThrow();
-    // postgres.js 3.4.9 answers the first statement after that with no rows now and then: the store takes it for a fault.
-    const ask = (): Promise<unknown> => client.transaction((query) => query(`SELECT 'alive' AS state`, []));
-    await ask();
-    expect(await ask()).toEqual([{ state: 'alive' }]);
-    await sql.end();
   });
 });
