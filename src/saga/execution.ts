@@ -122,7 +122,7 @@ export class Execution implements Owner {
       const isLeftOut = node.type === 'when' && !(await this.#decide(path, () => node.test(frame) === true, true));
       if (node.kind === 'retriable') this.#commit(path);
       if (!isLeftOut) result = await this.#leaf(new StepRun(this, frame, name, node.def));
-      if (node.kind === 'pivot') this.#commit(path);
+      if (node.kind === 'pivot') this.#commit();
       if (isLeftOut) return;
     } else if (node.type === 'parallel' || node.type === 'each') {
       result = await this.#group(node, path, frame);
@@ -191,9 +191,10 @@ export class Execution implements Owner {
   }
 
   /** From here on there is no way back, and a cancellation that comes now comes too late. */
-  #commit(path: string): void {
+  #commit(before?: string): void {
     if (this.#isCommitted) return;
-    if (!this.#journal?.past.get(path)?.isCompleted) this.#check();
+    // A step that is about to begin may still be cancelled, a pivot that has completed may not.
+    if (before !== undefined && !this.#journal?.past.get(before)?.isCompleted) this.#check();
     this.#isCommitted = true;
     if (this.#scope?.aborted) this.#scope = new Scope(undefined, 1, true);
     if (this.#journal) this.#journal.isCancellable = false;
