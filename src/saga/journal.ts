@@ -239,6 +239,7 @@ export class Journal {
   turn(failure: Failure): void {
     if (this.turned) return;
     this.turned = failure;
+    this.recoveries = 0;
     this.#status = 'compensating';
     this.isCancellable = false;
     this.add('compensating', failure.path, 0, serializeError(failure.error));

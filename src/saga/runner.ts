@@ -132,6 +132,7 @@ class Runner implements SagaRunner {
     }
     const text = serialize(input, 'input');
     const worker = await this.#enlisted();
+    this.#schedule();
     const { name, version } = saga;
     // Of two that start one id here at once, the first to come drives it.
     const isFirst = !this.#starting.has(id) && !this.#drives.has(id);
@@ -151,7 +152,6 @@ class Runner implements SagaRunner {
     } else if (record.name !== name || !isSameText(record.input, text)) {
       throw new SagaConflictError(id);
     }
-    this.#schedule();
     return this.#handle(id, isOwn);
   }
 
@@ -167,9 +167,12 @@ class Runner implements SagaRunner {
   }
 
   async work(): Promise<void> {
-    await this.#enlisted();
-    this.#schedule(0);
-    if (!this.#closed) await new Promise<void>((resolve) => void this.#atWork.push(resolve));
+    this.#isWorking = true;
+    if (this.#closed) throw new LeaseLostError();
+    await new Promise<void>((resolve) => {
+      this.#atWork.push(resolve);
+      this.#schedule(0);
+    });
   }
 
   async signal(id: string, event: string, payload?: unknown): Promise<boolean> {
@@ -199,8 +202,10 @@ class Runner implements SagaRunner {
     if (snapshot?.record.status !== 'stuck') return false;
     const { past, turned, broken } = this.#journalOf(snapshot);
     const log = past.get(step);
-    const isOpen = turned ? log && !log.isCompensated && (log.isCompleted || log.isUnknown) : !log?.isCompleted;
-    if (!isOpen || (!turned && broken?.path !== '' && broken?.path !== step)) return false;
+    // Where the saga broke, or on the way back, where it went on past a broken compensation; anywhere, if it was parked
+    // for bringing down its workers.
+    const isBroken = step === broken?.path || broken?.path === '' || (turned && log && log.undoAttempts > 0);
+    if (!isBroken || (turned ? log?.isCompensated : log?.isCompleted)) return false;
     return this.#revive(id, (journal) => journal.revive(step, value));
   }
 

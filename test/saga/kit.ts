@@ -3,6 +3,7 @@ import { createSagaRunner, memorySagaStore } from '../../src/saga/index.ts';
 import type { AnySaga, SagaEvent, SagaRunnerOptions } from '../../src/saga/index.ts';
 import { createSeededRandom, createVirtualClock } from '../../src/testing/index.ts';
 import type { VirtualClock } from '../../src/testing/index.ts';
+import { flush } from '../support/gate.ts';
 
 /** What a life may meet at a call of the store or of a step. */
 export type Fate = 'die' | 'refuse' | 'lose' | undefined;
@@ -48,7 +49,9 @@ export interface Bed {
   readonly clock: VirtualClock;
   readonly store: SagaStore;
   readonly events: SagaEvent[];
-  runner(sagas: readonly AnySaga<unknown>[], part?: Partial<SagaRunnerOptions>): SagaRunner;
+  runner(sagas: readonly AnySaga[], part?: Partial<SagaRunnerOptions>): SagaRunner;
+  /** Lets time pass in steps, and everything that has begun go on between them. */
+  pass(ms: number): Promise<void>;
 }
 
 export function bed(): Bed {
@@ -61,7 +64,21 @@ export function bed(): Bed {
     store,
     events,
     runner: (sagas, part = {}) =>
-      createSagaRunner({ store, sagas, clock, random, onEvent: (event) => void events.push(event), ...part }),
+      createSagaRunner<never>({
+        sagas,
+        clock,
+        random,
+        onEvent: (event) => void events.push(event),
+        ...part,
+        store: (part.store ?? store) as SagaStore<never>,
+      }),
+    pass: async (ms) => {
+      for (let step = 0; step < 20; step++) {
+        await flush();
+        await clock.advance(Math.floor((ms * (step + 1)) / 20) - Math.floor((ms * step) / 20));
+      }
+      await flush();
+    },
   };
 }
 
