@@ -60,7 +60,7 @@ export function snapshotOf(reply: unknown): SagaSnapshot | undefined {
 
 /** In the order of their bytes in UTF-8, as Redis sorts; JavaScript's own order differs above U+FFFF. */
 export function byteOrder(a: string, b: string): number {
-  const [left, right] = [[...a], [...b]];
+  const [left, right] = [Array.from(a), Array.from(b)];
   for (let k = 0; k < left.length && k < right.length; k++) {
     if (left[k] !== right[k]) return left[k]!.codePointAt(0)! - right[k]!.codePointAt(0)!;
   }

@@ -136,11 +136,13 @@ class ScriptStore implements RedisSagaStore {
   async renew(worker: string, leaseMs: number): Promise<readonly SagaNews[] | null> {
     const answers = await this.#redis.everywhere('write', 'renew', worker, Math.ceil(leaseMs));
     if (!answers.every((answer) => Array.isArray(answer))) return null;
-    return (answers as readonly (readonly [unknown, unknown, unknown][])[]).flat().map(([id, signals, reason]) => ({
-      id: String(id),
-      signals: Number(signals),
-      cancelReason: reason === null ? null : String(reason),
-    }));
+    return (answers as readonly (readonly [string, unknown, string | null][])[])
+      .flat()
+      .map(([id, signals, reason]) => ({
+        id,
+        signals: Number(signals),
+        cancelReason: reason,
+      }));
   }
 
   async retire(worker: string): Promise<void> {
@@ -276,9 +278,5 @@ function argsOf(write: SagaWrite): readonly (string | number)[] {
   const release = releaseAfterMs === undefined ? '' : releaseAfterMs === Infinity ? -1 : Math.ceil(releaseAfterMs);
   const logged = entries.map(({ type, path, attempt, data }) => JSON.stringify({ type, path, attempt, data }));
   const emitted = outbox.flatMap((event) => [event.id, JSON.stringify(event)]);
-  return [
-    ...[id, fence, seq, status, Number(isCancellable), seenSignals, release],
-    ...counted(logged),
-    ...counted(emitted),
-  ];
+  return [id, fence, seq, status, Number(isCancellable), seenSignals, release, ...counted(logged), ...counted(emitted)];
 }
