@@ -83,10 +83,15 @@ export function guard(query: GuardQuery, options: GuardOptions = {}): Guard {
     init: async () => {
       const [row] = await query(`SELECT to_regclass($1::text)::text AS name`, [table]);
       if (row!['name'] !== null) return;
-      await query(
-        `CREATE TABLE IF NOT EXISTS ${table} (key text PRIMARY KEY, result text, is_undone bool NOT NULL, used_at timestamptz NOT NULL DEFAULT now())`,
-        [],
-      );
+      try {
+        await query(
+          `CREATE TABLE IF NOT EXISTS ${table} (key text PRIMARY KEY, result text, is_undone bool NOT NULL, used_at timestamptz NOT NULL DEFAULT now())`,
+          [],
+        );
+      } catch (error) {
+        // Two at once: PostgreSQL lets one of them run into a unique index of its catalogue.
+        if (!['23505', '42P07', '42710'].includes((error as { code: string }).code)) throw error;
+      }
     },
     once: async <T>(key: string, fn: () => T | PromiseLike<T>): Promise<T> => {
       // Updated in vain where it is there: that answers the row, and as the last transaction left it.

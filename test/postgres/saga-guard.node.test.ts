@@ -31,7 +31,7 @@ class Participant {
   }
 
   async init(): Promise<void> {
-    await guard(this.client.query).init();
+    await Promise.all([1, 2, 3].map(() => guard(this.client.query).init()));
     await this.client.query('CREATE TABLE IF NOT EXISTS account (cents bigint NOT NULL)', []);
     if ((await this.client.query('SELECT 1 FROM account', [])).length === 0) {
       await this.client.query('INSERT INTO account VALUES (0)', []);
