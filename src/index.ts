@@ -214,6 +214,7 @@ export type {
   NewLogEntry,
   NewSaga,
   OutboxEvent,
+  OutputOf,
   ParallelNode,
   RetryPolicy,
   Saga,

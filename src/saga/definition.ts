@@ -123,6 +123,9 @@ export interface EachDef<I, R, E, T> extends StepOptions, GroupOptions {
   readonly concurrency?: number;
 }
 
+/** What a step answers. */
+export type OutputOf<S extends { run(context: never): unknown }> = Awaited<ReturnType<S['run']>>;
+
 /** Options of {@link saga}. */
 export interface SagaOptions {
   /** A saga goes on under the version it was started with. @defaultValue 1 */
@@ -173,12 +176,15 @@ export interface Saga<I, R, Tx = unknown> extends AnySaga<Tx> {
     name: N,
     def: AtomicStepDef<I, R, T, StepTx>,
   ): Saga<I, R & Record<N, T>, Tx & StepTx>;
-  /** Adds steps that run at the same time. When one fails, the others are aborted and awaited. */
-  parallel<N extends string, B extends Record<string, unknown>>(
+  /**
+   * Adds steps that run at the same time. When one fails, the others are aborted and awaited. TypeScript cannot infer the
+   * `output` of their compensations, which is `unknown` unless you annotate it.
+   */
+  parallel<N extends string, B extends Record<string, StepDef<I, R, unknown>>>(
     name: N,
-    branches: { readonly [K in keyof B]: StepDef<I, R, B[K]> },
+    branches: B,
     options?: GroupOptions,
-  ): Saga<I, R & Record<N, B>, Tx>;
+  ): Saga<I, R & Record<N, { [K in keyof B]: OutputOf<B[K]> }>, Tx>;
   /** Adds a step for each of some items, all at the same time. */
   each<N extends string, E, T>(name: N, def: EachDef<I, R, E, T>): Saga<I, R & Record<N, T[]>, Tx>;
   /** Adds the steps of another saga, which sees its own input and results only. They are undone with those around them. */

@@ -9,6 +9,7 @@ export type {
   EachNode,
   EventNode,
   GroupOptions,
+  OutputOf,
   ParallelNode,
   RetryPolicy,
   Saga,
