@@ -195,6 +195,8 @@ export {
   SagaStuckError,
   SerializationError,
   StepTimeoutError,
+  timeline,
+  toMermaid,
 } from './saga/index.ts';
 export type {
   AnySaga,
