@@ -60,8 +60,7 @@ export class Partitions {
     const key = `${this.#prefix}{${partition}}`;
     const acknowledge = access === 'write' ? this.#acknowledge : undefined;
     const before = acknowledge && (await this.#connection(key));
-    const words = [verb, acknowledge ? '1' : '0', ...args.map(String)];
-    const answer = await runScript(this.#send, SAGAS, [key], words, this.#limits);
+    const answer = await runScript(this.#send, SAGAS, [key], [verb, ...args.map(String)], this.#limits);
     if (acknowledge) await this.#confirm(key, acknowledge, before);
     return answer;
   }
@@ -94,7 +93,10 @@ export class Partitions {
     return answers;
   }
 
-  /** Servers wait for the writes of one connection, so another one in between would wait for nothing. */
+  /**
+   * WAIT waits for all that its server had written when the connection ran its last command, so that one has to be the
+   * script: a repetition that has nothing left to do waits too, and another connection may wait for less.
+   */
   async #confirm(key: string, { replicas, isOnDisk }: Acknowledge, before: string | undefined): Promise<void> {
     const { timeoutMs } = this.#limits;
     const words = [String(replicas), String(Math.ceil(0.8 * timeoutMs))];

@@ -10,16 +10,16 @@ import type { RedisScript } from './script.ts';
  *   K:defs   all D               K:workers  leases, by when they end; 0: buried
  *   K:own:W  sagas of the worker W, K:news:W  those of them that have signals it has not seen
  *   K:out    ids in the outbox, by when they were emitted       K:outbox  hash, what they are
- *   K:n      numbers workers and what is emitted                K:ack     see redisSagaStore
+ *   K:n      numbers workers and what is emitted
  *
  * Whatever belongs to nobody lies in `due` or `sus` unless it rests: a worker that died is buried first, and its sagas
  * are moved there, some hundred at a time. A saga keeps the name of its dead worker until it is claimed.
  *
- * ARGV[1] is the verb, ARGV[2] whether a write has to follow, for WAIT. Numbers are formatted by hand, because Redis
+ * ARGV[1] is the verb. Numbers are formatted by hand, because Redis
  * writes those of Lua with 14 or 17 digits, depending on its version.
  */
 export const SAGAS: RedisScript = {
-  lua: `local K, call, at = KEYS[1], redis.call, 2
+  lua: `local K, call, at = KEYS[1], redis.call, 1
 local time = call('TIME')
 local us = time[1] * 1000000 + time[2]
 local now = math.floor(us / 1000)
@@ -329,7 +329,5 @@ function verbs.published()
     call('HDEL', K .. ':outbox', id)
   end
 end
-local answer = verbs[ARGV[1]]()
-if ARGV[2] == '1' then call('SET', K .. ':ack', int(us), 'PX', 60000) end
-return answer`,
+return verbs[ARGV[1]]()`,
 };

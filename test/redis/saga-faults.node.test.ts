@@ -172,7 +172,7 @@ describe.skipIf(!available)('redisSagaStore when things fail', () => {
     await expect(store.signal('a', { name: 'paid', payload: '1' })).rejects.toMatchObject({
       code: 'ERR_STORE_TIMEOUT',
     });
-    // A connection that has written nothing waits for nothing, so a repetition there has to write too.
+    // Repeated over a connection that has written nothing, there is nothing left to do, and still it waits.
     const fresh = connectRedis(server.port);
     const again = redisSagaStore((command) => fresh.send(command), options);
     await expect(again.signal('a', { name: 'paid', payload: '1' })).rejects.toMatchObject({
@@ -180,7 +180,6 @@ describe.skipIf(!available)('redisSagaStore when things fail', () => {
     });
     fresh.close();
     replica.thaw();
-    // Nothing is left to be done, and still it waits for the replica.
     expect(await patient.signal('a', { name: 'paid', payload: '1' })).toBe(true);
     expect(await replica.send(['HGET', 'holdfast:saga:{0}:e:a', 'paid'])).toBe('1');
   });
