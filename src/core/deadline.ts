@@ -1,10 +1,13 @@
 import type { Clock } from './clock.ts';
-import { systemClock } from './clock.ts';
+import { shortClock } from './clock.ts';
 import { HoldfastError } from './errors.ts';
 
 /** How a call to a store is bounded. */
 export interface Deadline {
-  /** After this the call rejects: a client waits for ever on a connection that swallows packets. */
+  /**
+   * After this the call rejects: a client waits for ever on a connection that swallows packets. At most 2^31-1, the
+   * longest delay that runtimes keep, unless `clock` keeps longer ones.
+   */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock | undefined;
@@ -17,7 +20,7 @@ export interface Deadline {
  */
 export function withDeadline<T>(
   store: string,
-  { timeoutMs, signal, clock = systemClock }: Deadline,
+  { timeoutMs, signal, clock = shortClock }: Deadline,
   work: (isOver: () => boolean) => T | PromiseLike<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { amount, integer, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
-import { systemClock } from '../core/clock.ts';
+import { shortClock } from '../core/clock.ts';
 import type { Deadline } from '../core/deadline.ts';
 import { withDeadline } from '../core/deadline.ts';
 import type {
@@ -52,10 +52,10 @@ export function postgresWorkerLeaseStore(
   client: SqlClient,
   options: PostgresWorkerLeaseStoreOptions = {},
 ): WorkerLeaseStore {
-  const { table = 'holdfast_worker_leases', timeoutMs = 2000, clock = systemClock } = options;
+  const { table = 'holdfast_worker_leases', timeoutMs = 2000, clock = shortClock } = options;
   if (typeof client?.query !== 'function') refuse('client', 'a SqlClient', client);
   if (!/^([a-z_]\w*\.)?[a-z_]\w*$/i.test(table)) refuse('table', 'a plain name, with a schema or without', table);
-  return new TableStore(client, table, { timeoutMs: amount('timeoutMs', timeoutMs, 1), clock });
+  return new TableStore(client, table, { timeoutMs: amount('timeoutMs', timeoutMs, 1, 2 ** 31 - 1), clock });
 }
 
 /**

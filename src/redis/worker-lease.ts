@@ -1,6 +1,6 @@
 import { amount, integer, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
-import { systemClock } from '../core/clock.ts';
+import { shortClock } from '../core/clock.ts';
 import type {
   LeaseGrant,
   LeaseRelease,
@@ -49,10 +49,10 @@ export interface RedisWorkerLeaseStoreOptions {
  * @throws RangeError or TypeError for bad options.
  */
 export function redisWorkerLeaseStore(send: RedisSend, options: RedisWorkerLeaseStoreOptions = {}): WorkerLeaseStore {
-  const { prefix = 'holdfast:worker-lease:', timeoutMs = 2000, clock = systemClock } = options;
+  const { prefix = 'holdfast:worker-lease:', timeoutMs = 2000, clock = shortClock } = options;
   if (typeof send !== 'function') refuse('send', 'a function', send);
   if (typeof prefix !== 'string') refuse('prefix', 'a text', prefix);
-  const limits = { timeoutMs: amount('timeoutMs', timeoutMs, 1), clock };
+  const limits = { timeoutMs: amount('timeoutMs', timeoutMs, 1, 2 ** 31 - 1), clock };
   const run = (script: RedisScript, pool: string, ...args: readonly (string | number)[]): Promise<unknown> =>
     runScript(send, script, [prefix + pool], args.map(String), limits);
   return {

@@ -1,6 +1,6 @@
 import { amount, integer, oneOf, optionalFunction, refuse } from '../core/check.ts';
 import type { Clock, TimerHandle } from '../core/clock.ts';
-import { keepAlive, systemClock } from '../core/clock.ts';
+import { keepAlive, shortClock } from '../core/clock.ts';
 import { emit } from '../core/errors.ts';
 import { NoWorkerIdError, WorkerLeaseLostError } from './errors.ts';
 import type { LeaseGrant, WorkerLeaseStore } from './lease-store.ts';
@@ -132,7 +132,7 @@ export interface LeaseTerms extends Required<Omit<WorkerLeaseOptions, 'signal' |
 
 export function checked(options: WorkerLeaseOptions): LeaseTerms {
   const { store, pool = 'default', workerIds = 1024, ttlMs = 10_000, renewEveryMs = ttlMs / 3 } = options;
-  const { coldStart = 'wait', whenTaken = 'reject', onEvent, clock = systemClock } = options;
+  const { coldStart = 'wait', whenTaken = 'reject', onEvent, clock = shortClock } = options;
   if (typeof store?.acquire !== 'function') refuse('store', 'a store of worker leases', store);
   if (typeof pool !== 'string') refuse('pool', 'a text', pool);
   integer('ttlMs', ttlMs, 1, 2 ** 31 - 1);
@@ -163,16 +163,13 @@ export async function acquire(
     if (!grant && whenTaken === 'reject') throw new NoWorkerIdError(pool, workerIds);
     if (!grant) await wait(clock, POLL_MS, signal);
   }
-  const lease = new HeldLease(terms, grant);
-  const waitMs = grant.fromMs - grant.nowMs;
-  try {
-    // By the store's time alone, because the two clocks need not agree.
-    if (waitMs > 0 || signal?.aborted) await wait(clock, waitMs, signal);
-  } catch (error) {
-    await lease.release(grant.fromMs - 1);
-    throw error;
-  }
   const { workerId, fencingToken, fromMs } = grant;
+  const lease = new HeldLease(terms, grant);
+  // By the store's time alone, because the two clocks need not agree.
+  const waitMs = fromMs - grant.nowMs;
+  if (waitMs > 0 && !signal?.aborted) await wait(clock, waitMs, signal);
+  if (signal?.aborted) await lease.release(fromMs - 1);
+  signal?.throwIfAborted();
   emit(terms.onEvent, { type: 'acquired', workerId, fencingToken, fromMs });
   return lease;
 }

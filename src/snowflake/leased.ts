@@ -103,7 +103,7 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
   async #nextInTurn(clock: Clock, signal: AbortSignal | undefined): Promise<bigint> {
     for (;;) {
       try {
-        return await waitForId(() => this.next(), clock, signal);
+        return await waitForId(this, clock, signal);
       } catch (error) {
         const isGap = isHoldfastError(error, 'ERR_WORKER_LEASE_LOST') && !this.#closing.signal.aborted;
         if (!isGap || (error as WorkerLeaseLostError).reason === 'released') throw error;
@@ -131,7 +131,7 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
       } catch (error) {
         if (signal.aborted) return;
         emit(this.#terms.onEvent, { type: 'acquire-failed', error });
-        await doze(this.#terms.clock, this.#terms.renewEveryMs / 4, signal).catch(() => {});
+        await doze(this.#terms.clock, this.#terms.renewEveryMs / 4, signal);
       }
     }
   }

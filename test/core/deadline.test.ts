@@ -84,7 +84,7 @@ describe('withDeadline', () => {
   });
 
   it('goes by the clock of the system, and needs no signal', async () => {
-    expect(await withDeadline('It', { timeoutMs: Infinity }, () => 1)).toBe(1);
+    expect(await withDeadline('It', { timeoutMs: 1e6 }, () => 1)).toBe(1);
     await expect(withDeadline('It', { timeoutMs: 1 }, () => new Promise(() => {}))).rejects.toThrow('within 1 ms');
   });
 });
