@@ -6,8 +6,8 @@ import { checksum, writeHeader } from './header.ts';
 import type { BloomKey, HashedKey, KeyHash } from './key.ts';
 import { hashInto } from './key.ts';
 import type { Bits } from './probe.ts';
-import { setBits, testBits, touch } from './probe.ts';
-import { HEADER, scaleOf, TRAILER } from './size.ts';
+import { placesOf, setBits, testBits, touch } from './probe.ts';
+import { HEADER, TRAILER } from './size.ts';
 import { measure } from './stats.ts';
 
 /** Keys hashed before their bits are looked at, so that the processor waits for many cache lines at once. */
@@ -32,13 +32,13 @@ export class BitFilter implements BloomFilter {
   readonly byteLength: number;
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
   readonly #bits: Bits;
-  readonly #seed: number;
-  readonly #isKeyed: boolean;
+  /** What text is hashed with unless there is a secret. */
+  readonly #seed: number | undefined;
   readonly #hash: Hash128 = newHash128();
   #batch: readonly Hash128[] | undefined;
 
   constructor(header: Header, buffer: ArrayBuffer | SharedArrayBuffer, isShared: boolean) {
-    const { bits, hashes, isBlocked, hasher } = header;
+    const { bits, hashes, hasher } = header;
     this.header = header;
     this.capacity = header.capacity;
     this.falsePositiveRate = header.falsePositiveRate;
@@ -47,9 +47,8 @@ export class BitFilter implements BloomFilter {
     this.byteLength = buffer.byteLength;
     this.buffer = buffer;
     this.words = new Int32Array(buffer, HEADER, bits / 32);
-    this.#bits = { words: this.words, hashes, scale: scaleOf(bits, isBlocked), isBlocked, isShared };
-    this.#seed = hasher.seed;
-    this.#isKeyed = hasher.secret !== undefined;
+    this.#bits = { words: this.words, isShared, ...placesOf(header) };
+    this.#seed = hasher.secret ? undefined : hasher.seed;
   }
 
   add(key: BloomKey): boolean {
@@ -109,7 +108,8 @@ export class BitFilter implements BloomFilter {
   }
 
   #hashInto(hash: Hash128, key: BloomKey): void {
-    if (typeof key === 'string' && !this.#isKeyed) hashText(hash, key, this.#seed);
+    const seed = this.#seed;
+    if (typeof key === 'string' && seed !== undefined) hashText(hash, key, seed);
     else hashInto(hash, key, this.header.hasher);
   }
 

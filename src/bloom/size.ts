@@ -173,8 +173,3 @@ function power(base: number, exponent: number): number {
   }
   return result;
 }
-
-/** What scales 32 bits of hash to the number of a block, or of a bit of a filter without blocks. */
-export function scaleOf(bits: number, isBlocked: boolean): number {
-  return (isBlocked ? bits / BLOCK : bits) / MOST_BITS;
-}
