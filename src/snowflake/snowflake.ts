@@ -216,12 +216,11 @@ class Generator implements Snowflake {
       const run = this.#plan.span > HALF ? 1 : this.#lastSequence - this.#sequence + 1;
       const end = Math.min(halves.length, at + 2 * run);
       const scale = this.#scale;
-      const high = this.#high;
+      halves.fill(this.#high, at - low, end);
       let value = (this.#low + Math.imul(this.#sequence, scale)) | 0;
       this.#sequence += (end - at - 1) >> 1;
       for (; at < end; at += 2) {
         halves[at] = value;
-        halves[at ^ 1] = high;
         value = (value + scale) | 0;
       }
     }
