@@ -85,32 +85,7 @@ export function hashText(out: Hash128, text: string, seed: number): void {
     else d ^= Math.imul(turn(Math.imul(k, 0xa1e38b93), 18), 0x239b961b);
   }
   if (codes & 0xff80ff80) hashEncoded(out, text, seed);
-  else {
-    a ^= length;
-    b ^= length;
-    c ^= length;
-    d ^= length;
-    a = (a + b + c + d) | 0;
-    b = (b + a) | 0;
-    c = (c + a) | 0;
-    d = (d + a) | 0;
-    a = Math.imul(a ^ (a >>> 16), 0x85ebca6b);
-    b = Math.imul(b ^ (b >>> 16), 0x85ebca6b);
-    c = Math.imul(c ^ (c >>> 16), 0x85ebca6b);
-    d = Math.imul(d ^ (d >>> 16), 0x85ebca6b);
-    a = Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
-    b = Math.imul(b ^ (b >>> 13), 0xc2b2ae35);
-    c = Math.imul(c ^ (c >>> 13), 0xc2b2ae35);
-    d = Math.imul(d ^ (d >>> 13), 0xc2b2ae35);
-    b ^= b >>> 16;
-    c ^= c >>> 16;
-    d ^= d >>> 16;
-    a = ((a ^ (a >>> 16)) + b + c + d) | 0;
-    out.a = a;
-    out.b = (b + a) | 0;
-    out.c = (c + a) | 0;
-    out.d = (d + a) | 0;
-  }
+  else finish(out, a, b, c, d, length);
 }
 
 /** Hashes text that is long or not ASCII. */
