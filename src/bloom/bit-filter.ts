@@ -2,11 +2,12 @@ import type { Hash128 } from '../core/hash.ts';
 import { hashText, newHash128 } from '../core/hash.ts';
 import type { BloomFilter, BloomStats } from './bloom-filter.ts';
 import type { Header } from './header.ts';
-import { checksum, writeHeader } from './header.ts';
-import type { BloomKey, HashedKey, KeyHash } from './key.ts';
+import { checksum, writeHeader, writeWords } from './header.ts';
+import type { BloomKey, HashedKey, Hasher, KeyHash } from './key.ts';
 import { hashInto } from './key.ts';
 import type { Bits } from './probe.ts';
 import { placesOf, setBits, testBits, touch } from './probe.ts';
+import { sipText } from './sip.ts';
 import { HEADER, TRAILER } from './size.ts';
 import { measure } from './stats.ts';
 
@@ -32,13 +33,12 @@ export class BitFilter implements BloomFilter {
   readonly byteLength: number;
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
   readonly #bits: Bits;
-  /** What text is hashed with unless there is a secret. */
-  readonly #seed: number | undefined;
+  readonly #hasher: Hasher;
   readonly #hash: Hash128 = newHash128();
   #batch: readonly Hash128[] | undefined;
 
   constructor(header: Header, buffer: ArrayBuffer | SharedArrayBuffer, isShared: boolean) {
-    const { bits, hashes, hasher } = header;
+    const { bits, hashes } = header;
     this.header = header;
     this.capacity = header.capacity;
     this.falsePositiveRate = header.falsePositiveRate;
@@ -48,7 +48,7 @@ export class BitFilter implements BloomFilter {
     this.buffer = buffer;
     this.words = new Int32Array(buffer, HEADER, bits / 32);
     this.#bits = { words: this.words, isShared, ...placesOf(header) };
-    this.#seed = hasher.secret ? undefined : hasher.seed;
+    this.#hasher = header.hasher;
   }
 
   add(key: BloomKey): boolean {
@@ -100,22 +100,23 @@ export class BitFilter implements BloomFilter {
   toBytes(): Uint8Array {
     const bytes = new Uint8Array(this.byteLength);
     bytes.set(new Uint8Array(this.buffer, 0, HEADER));
-    const view = new DataView(bytes.buffer);
-    for (let at = 0; at < this.words.length; at++) view.setInt32(HEADER + 4 * at, this.words[at]!, true);
-    const { a, b, c, d } = checksum(bytes.subarray(HEADER, -TRAILER));
-    for (const [at, word] of [a, b, c, d].entries()) view.setInt32(bytes.length - TRAILER + 4 * at, word, true);
+    const view = new DataView(bytes.buffer, HEADER);
+    this.words.forEach((word, at) => view.setInt32(4 * at, word, true));
+    writeWords(bytes.buffer, bytes.length - TRAILER, checksum(bytes.subarray(HEADER, -TRAILER)));
     return bytes;
   }
 
   #hashInto(hash: Hash128, key: BloomKey): void {
-    const seed = this.#seed;
-    if (typeof key === 'string' && seed !== undefined) hashText(hash, key, seed);
-    else hashInto(hash, key, this.header.hasher);
+    const { secret, seed } = this.#hasher;
+    // As hashInto does, without the call.
+    if (typeof key !== 'string') hashInto(hash, key, this.#hasher);
+    else if (secret) sipText(hash, key, secret);
+    else hashText(hash, key, seed);
   }
 
   #hashed(hash: KeyHash): HashedKey {
     const hashed = hash as unknown as HashedKey;
-    if (hashed.id !== this.header.hasher.id) {
+    if (hashed.id !== this.#hasher.id) {
       throw new RangeError('hash must come from hashKey with the seed or secret of the filter');
     }
     return hashed;

@@ -111,8 +111,7 @@ export function createBloomFilter(options: BloomOptions): BloomFilter {
 export function loadBloomFilter(bytes: Uint8Array, options: Pick<BloomHashOptions, 'secret'> = {}): BloomFilter {
   const header = readHeader(bytes, options);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const { a, b, c, d } = checksum(bytes.subarray(HEADER, -TRAILER));
-  for (const [at, word] of [a, b, c, d].entries()) {
+  for (const [at, word] of checksum(bytes.subarray(HEADER, -TRAILER)).entries()) {
     if (view.getInt32(bytes.length - TRAILER + 4 * at, true) !== word) return damaged('their bits are damaged');
   }
   const filter: BitFilter = createBitFilter(header, false);

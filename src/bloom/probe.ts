@@ -48,7 +48,7 @@ function blockOf({ scale, blocks }: Places, a: number): number {
 /** Whether every bit of the key is set. */
 export function testBits(bits: Bits, { a, b, c }: Hash128): boolean {
   const { words, hashes } = bits;
-  if (!bits.blocks) return testAnywhere(words, hashes, bits.scale, a, b, c);
+  if (!bits.blocks) return testAnywhere(bits, a, b, c);
   const block = blockOf(bits, a);
   let left = hashes;
   // Three bits for one branch: half the bits are set, so a branch for each would be mispredicted for most absent keys.
@@ -69,14 +69,7 @@ export function testBits(bits: Bits, { a, b, c }: Hash128): boolean {
   return true;
 }
 
-function testAnywhere(
-  words: Int32Array,
-  hashes: number,
-  scale: number,
-  x: number,
-  step: number,
-  growth: number,
-): boolean {
+function testAnywhere({ words, hashes, scale }: Bits, x: number, step: number, growth: number): boolean {
   for (let left = hashes; left > 0; left--) {
     const at = ((x >>> 0) * scale) >>> 0;
     if ((words[at >>> 5]! & (1 << at)) === 0) return false;
@@ -96,32 +89,21 @@ export function touch(bits: Bits, hash: Hash128): void {
 
 /** Sets the bits of the key; whether any of them was clear. */
 export function setBits(bits: Bits, { a, b, c }: Hash128): boolean {
-  const { words, hashes, scale, isShared } = bits;
-  const isBlocked = bits.blocks > 0;
+  const { words, hashes, scale, blocks, isShared } = bits;
+  // 0 without blocks, where the number of a bit is its place among all.
   const block = blockOf(bits, a);
+  let x = blocks ? b : a;
+  let step = blocks ? c : b;
   // Its lowest bit stays 1 while every bit was set. Written without a branch, as nobody can foretell which were.
   let were = 1;
-  if (isBlocked && !isShared) {
-    for (let left = hashes; left > 0; left--) {
-      const word = block | (b >>> 28);
-      const before = words[word]!;
-      words[word] = before | (1 << (b >>> 23));
-      were &= before >>> (b >>> 23);
-      b = (Math.imul(b, 0x9e3779b1) + c) | 0;
-    }
-    return were === 0;
-  }
-  let x = isBlocked ? b : a;
-  let step = isBlocked ? c : b;
-  const growth = isBlocked ? 0 : c;
   for (let left = hashes; left > 0; left--) {
-    const at = isBlocked ? x >>> 23 : ((x >>> 0) * scale) >>> 0;
-    const word = isBlocked ? block | (at >>> 5) : at >>> 5;
+    const at = blocks ? x >>> 23 : ((x >>> 0) * scale) >>> 0;
+    const word = block | (at >>> 5);
     const before = isShared ? setShared(words, word, 1 << at) : words[word]!;
     if (!isShared) words[word] = before | (1 << at);
     were &= before >>> at;
     x = (Math.imul(x, 0x9e3779b1) + step) | 0;
-    step = (step + growth) | 0;
+    if (!blocks) step = (step + c) | 0;
   }
   return were === 0;
 }
