@@ -149,29 +149,50 @@ export function checked(options: WorkerLeaseOptions): LeaseTerms {
   };
 }
 
-/** Acquires a lease, waiting as `wait` does: for somebody, or in the background. */
-export async function acquire(
+/**
+ * Acquires a lease, waiting as `wait` does: for somebody, or in the background. An abort rejects at once; what the
+ * store grants all the same is given back when its answer arrives.
+ */
+export function acquire(
   terms: LeaseTerms,
   signal: AbortSignal | undefined,
   wait: typeof sleep | typeof doze,
 ): Promise<WorkerLease> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const giveUp = new AbortController();
+    const onAbort = (): void => {
+      reject(signal!.reason);
+      giveUp.abort();
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    void take(terms, giveUp.signal, wait)
+      .finally(() => signal?.removeEventListener('abort', onAbort))
+      .then((lease) => {
+        const { workerId, fencingToken, fromMs } = lease;
+        if (giveUp.signal.aborted) return lease.release(fromMs - 1);
+        emit(terms.onEvent, { type: 'acquired', workerId, fencingToken, fromMs });
+        return resolve(lease);
+      })
+      .catch(reject);
+  });
+}
+
+async function take(terms: LeaseTerms, signal: AbortSignal, wait: typeof sleep | typeof doze): Promise<WorkerLease> {
   const { store, pool, workerIds, ttlMs, coldStart, whenTaken, clock } = terms;
-  let grant: LeaseGrant | null = null;
-  while (!grant) {
-    signal?.throwIfAborted();
-    grant = await store.acquire({ pool, workerIds, ttlMs, coldStart });
-    if (!grant && whenTaken === 'reject') throw new NoWorkerIdError(pool, workerIds);
-    if (!grant) await wait(clock, POLL_MS, signal);
+  for (;;) {
+    signal.throwIfAborted();
+    const grant = await store.acquire({ pool, workerIds, ttlMs, coldStart });
+    if (grant) {
+      const lease = new HeldLease(terms, grant);
+      // By the store's time alone, because the two clocks need not agree.
+      const waitMs = grant.fromMs - grant.nowMs;
+      if (waitMs > 0 && !signal.aborted) await wait(clock, waitMs, signal);
+      return lease;
+    }
+    if (whenTaken === 'reject') throw new NoWorkerIdError(pool, workerIds);
+    await wait(clock, POLL_MS, signal);
   }
-  const { workerId, fencingToken, fromMs } = grant;
-  const lease = new HeldLease(terms, grant);
-  // By the store's time alone, because the two clocks need not agree.
-  const waitMs = fromMs - grant.nowMs;
-  if (waitMs > 0 && !signal?.aborted) await wait(clock, waitMs, signal);
-  if (signal?.aborted) await lease.release(fromMs - 1);
-  signal?.throwIfAborted();
-  emit(terms.onEvent, { type: 'acquired', workerId, fencingToken, fromMs });
-  return lease;
 }
 
 /*

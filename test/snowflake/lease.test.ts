@@ -9,6 +9,7 @@ import {
 } from '../../src/snowflake/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
 import { countingSignal } from '../support/counting-signal.ts';
+import { flush, gate } from '../support/gate.ts';
 import { attempt, START_MS, tinyLayout } from './kit.ts';
 import { MemoryStore, warmLease } from './lease.kit.ts';
 
@@ -148,57 +149,6 @@ describe('renewal', () => {
   });
 });
 
-describe('release', () => {
-  it('frees the worker id from the last id on, so that a successor starts at once', async () => {
-    const { clock, store, options } = setup();
-    const one = { ...options, workerIds: 1 };
-    const lease = await warmLease(one);
-    const ids = createSnowflake({ worker: lease, layout: tinyLayout, clock });
-    const last = ids.nextBatch(10).at(-1)!;
-    await lease.release();
-    expect(store.calls.at(-1)).toBe(`release ${START_MS + 4}`);
-    expect(attempt(() => ids.next())).toMatchObject({ reason: 'released' });
-    const waiting = warmLease(one);
-    await clock.advance(4);
-    const next = await waiting;
-    expect([next.workerId, next.fromMs, next.fencingToken > lease.fencingToken]).toEqual([0, START_MS + 4, true]);
-    expect(createSnowflake({ worker: next, layout: tinyLayout, clock }).next()).toBeGreaterThan(last);
-  });
-
-  it('keeps the worker id to the end of its window when nobody says what was used', async () => {
-    const { store, options } = setup();
-    const lease = await warmLease(options);
-    await lease.release();
-    await lease.release();
-    expect(store.calls).toEqual(['acquire', `release ${START_MS + 3000}`]);
-  });
-
-  it('takes a later time from the caller, never an earlier one than its generator used', async () => {
-    const { clock, store, options } = setup();
-    for (const [lastMs, untilMs] of [
-      [START_MS + 100, START_MS + 101],
-      [START_MS - 100, START_MS + 2],
-      [START_MS + 9000, START_MS + 3000],
-    ]) {
-      const lease = await warmLease({ ...options, pool: String(lastMs) });
-      createSnowflake({ worker: lease, layout: tinyLayout, clock }).next();
-      await lease.release(lastMs);
-      expect(store.calls.at(-1)).toBe(`release ${untilMs}`);
-    }
-  });
-
-  it('never rejects: an unreachable store is an event, and the lease runs out', async () => {
-    const { clock, store, events, options } = setup();
-    {
-      await using lease = await warmLease(options);
-      expect(lease.workerId).toBe(0);
-      store.down = new Error('unreachable');
-    }
-    expect(events.at(-1)).toEqual({ type: 'release-failed', workerId: 0, error: store.down });
-    expect(clock.pendingTimers).toBe(0);
-  });
-});
-
 describe('acquireWorkerLease', () => {
   it('gives every holder a worker id of its own, and rejects at once when all are taken', async () => {
     const { options } = setup();
@@ -269,6 +219,23 @@ describe('acquireWorkerLease', () => {
     expect([store.calls.at(-1), clock.pendingTimers, counting.listeners]).toEqual([`release ${START_MS + 3000}`, 0, 0]);
     await expect(acquireWorkerLease({ ...options, signal: counting.signal })).rejects.toBe(reason);
     expect(store.calls.filter((call) => call === 'acquire')).toHaveLength(1);
+  });
+
+  it('rejects with the reason of its signal while the store has not answered, and gives back what it grants', async () => {
+    const { clock, store, events, options } = setup();
+    const [counting, answer] = [countingSignal(), gate()];
+    const acquire = store.acquire.bind(store);
+    store.acquire = (request) => answer.promise.then(() => acquire(request));
+    const waiting = warmLease({ ...options, signal: counting.signal });
+    const reason = new Error('enough');
+    counting.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    expect([store.calls, counting.listeners, counting.peak]).toEqual([[], 0, 1]);
+    answer.open();
+    await flush();
+    // The window began long ago: nothing of it was used.
+    expect([store.calls, events, clock.pendingTimers]).toEqual([['acquire', 'release 0'], [], 0]);
+    expect((await warmLease(options)).workerId).toBe(0);
   });
 
   it('rejects with what the store rejects with', async () => {
