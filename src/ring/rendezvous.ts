@@ -1,10 +1,11 @@
-import { integer, oneOf } from '../core/check.ts';
+import { integer } from '../core/check.ts';
 import { hashWords, newHash128 } from '../core/hash.ts';
-import { orderOf, spread, take } from './circle.ts';
+import { orderOf, take } from './circle.ts';
 import type { RingKey } from './key.ts';
-import { checkSeed, hashKey } from './key.ts';
-import { isBefore, membersOf } from './member.ts';
+import { checkSeed } from './key.ts';
+import { isBefore, isSpread, membersOf } from './member.ts';
 import type { Ring, RingOptions } from './ring.ts';
+import { hashWide } from './wide-key.ts';
 
 /** Places keys by rendezvous: no points, shares as exact as chance allows, O(nodes) a lookup. */
 export type Rendezvous = Pick<Ring, 'get' | 'getN'>;
@@ -30,7 +31,7 @@ export function createRendezvous(options: Omit<RingOptions, 'vnodes'>): Rendezvo
   const costs = new Float64Array(members.length);
   // The lower the better: exponential with the rate `weight`, whose minimum falls to each in proportion.
   const weigh = (key: RingKey): void => {
-    const { a, b } = hashKey(key, seed);
+    const { a, b } = hashWide(key, seed);
     for (let at = 0; at < members.length; at++) {
       const member = members[at]!;
       hashWords(hash, a ^ member.b, b, member.a);
@@ -46,11 +47,11 @@ export function createRendezvous(options: Omit<RingOptions, 'vnodes'>): Rendezvo
       for (let at = 1; at < costs.length; at++) if (costs[at]! <= costs[best]! && compare(at, best) < 0) best = at;
       return members[best]?.id;
     },
-    getN(key, count, { spread: by = 'node' } = {}) {
+    getN(key, count, options) {
       integer('count', count, 0);
-      const pick = oneOf('spread', by, ['node', 'zone']) === 'zone' ? spread : take;
+      const isOverZones = isSpread(options);
       weigh(key);
-      return pick(orderOf(members, Int32Array.from(members.keys()).sort(compare), -1), 0, count);
+      return take(orderOf(members, Int32Array.from(members.keys()).sort(compare), -1), 0, count, isOverZones);
     },
   };
 }
