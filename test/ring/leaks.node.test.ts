@@ -41,7 +41,7 @@ describe('memory', () => {
           .without(`joining ${index}`);
         if (index % 100 === 0) diffRings(ring, ringOf(20));
       },
-      { operations: 2000 },
+      { operations: 500 },
     );
     expect(growth).toBeLessThan(NOTHING * 10);
     expect(ring.size).toBe(20);
