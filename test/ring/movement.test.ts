@@ -20,9 +20,9 @@ function weighted(count: number): RingNode[] {
   return Array.from({ length: count }, (_, k) => ({ id: `node-${k}`, weight: 1 + (k % 5) }));
 }
 
-describe('rings of the size that is used', () => {
+describe('a ring of the size that is used', () => {
   // As hashring 3.2.0 does not: 8.5 % of all keys move between the others when a node joins those of weights 1 to 5.
-  it('move not one of the 2^32 positions between nodes that did not change', () => {
+  it('moves not one of the 2^32 positions between nodes that did not change', () => {
     const nodes = weighted(20);
     const ring = createRing({ nodes });
     const changes: [string, Ring][] = [
@@ -44,7 +44,7 @@ describe('rings of the size that is used', () => {
     }
   });
 
-  it('stay exact while they grow from nothing to thousands of nodes and shrink again', () => {
+  it('stays exact while it grows from nothing to many nodes and shrinks again', () => {
     let ring = createRing({ vnodes: 3 });
     for (let k = 0; k < 1500; k++) ring = ring.with(`node-${k}`);
     const once = createRing({ vnodes: 3, nodes: Array.from({ length: 1500 }, (_, k) => `node-${k}`) });
@@ -55,7 +55,7 @@ describe('rings of the size that is used', () => {
     expect(ring.points).toBe(30);
   });
 
-  it('move what a node of weight w among W should have, w / W', () => {
+  it('moves w / (W + w) of all keys to a node of weight w that joins nodes of weight W', () => {
     for (const weight of [0.5, 1, 4]) {
       const ring = createRing({ nodes: weighted(20) });
       const { movedFraction } = diffRings(ring, ring.with({ id: 'joining', weight }));
