@@ -23,10 +23,15 @@ const plan = [
 ] as const;
 
 function ratio({ asked, reported }: Tally, target: number): string {
-  // One standard deviation of a count is its square root.
-  const scatter = 1 / Math.sqrt(asked * target);
-  return `${(reported / asked / target).toFixed(3)} ± ${scatter.toFixed(3)}`;
+  return (reported / asked / target).toFixed(3);
 }
+
+/** One standard deviation of such a ratio: that of a count is its square root. */
+function scatter(target: number, asked: number): string {
+  return `± ${(1 / Math.sqrt(asked * target)).toFixed(3)}`;
+}
+
+const seedsFor = (asked: number): number => Math.max(1, Math.round(asked / share / ABSENT));
 
 for (const layout of layouts) {
   console.log(`\n| ${layout} | ${plan.map(([target]) => target).join(' | ')} |\n|---|${'---|'.repeat(plan.length)}`);
@@ -35,11 +40,15 @@ for (const layout of layouts) {
     const keys = keysOf(family, KEYS, ABSENT);
     const cells = plan.map(([target, asked], column) => {
       const make = (seed: number) => createBloomFilter({ capacity: KEYS, falsePositiveRate: target, layout, seed });
-      const one = tally(make, keys, Math.max(1, Math.round(asked / share / ABSENT)));
+      const one = tally(make, keys, seedsFor(asked));
       totals[column]!.push(one);
       return ratio(one, target);
     });
     console.log(`| ${family.name} | ${cells.join(' | ')} |`);
   }
-  console.log(`| all | ${plan.map(([target], column) => ratio(pool(totals[column]!), target)).join(' | ')} |`);
+  const chance = plan.map(([target, asked]) => scatter(target, seedsFor(asked) * ABSENT));
+  console.log(`| chance in each of these | ${chance.join(' | ')} |`);
+  console.log(`| all families | ${plan.map(([target], column) => ratio(pool(totals[column]!), target)).join(' | ')} |`);
+  const all = plan.map(([target, asked]) => scatter(target, families.length * seedsFor(asked) * ABSENT));
+  console.log(`| chance in all | ${all.join(' | ')} |`);
 }
