@@ -33,8 +33,8 @@ export interface PostgresWorkerLeaseStoreOptions {
 /**
  * Keeps worker leases in a PostgreSQL table, a row for each worker id.
  *
- * Up to 65 536 worker ids in a pool. Each verb is one statement; `clock_timestamp()` of the server decides. A grant is on disk before it is answered,
- * also where `synchronous_commit` is off, so that a crash of the server loses none.
+ * Up to 65 536 worker ids in a pool. Each verb is one statement; `clock_timestamp()` of the server decides. A grant is
+ * on disk before it is answered, also where `synchronous_commit` is off, so that a crash of the server loses none.
  *
  * @example
  * ```ts no-run
@@ -128,7 +128,7 @@ class TableStore implements WorkerLeaseStore {
         WHERE r.pool = $1::text AND r.worker_id < $2::int AND (NOT r.is_held OR r.until_ms <= clock.us / 1000)
         ORDER BY r.until_ms, r.worker_id LIMIT 1 FOR UPDATE OF r SKIP LOCKED)
       UPDATE ${this.#table} AS l
-      SET is_held = true, from_ms = l.until_ms, until_ms = greatest(l.until_ms, clock.us / 1000) + $3::bigint,
+      SET is_held = true, from_ms = l.until_ms, until_ms = greatest(l.until_ms, clock.us / 1000 + $3::bigint),
         fencing_token = greatest(l.fencing_token + 1, clock.us)
       FROM free, clock WHERE l.pool = $1::text AND l.worker_id = free.worker_id
       RETURNING l.worker_id::text, l.fencing_token::text, l.from_ms::text, l.until_ms::text,

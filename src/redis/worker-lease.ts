@@ -33,8 +33,9 @@ export interface RedisWorkerLeaseStoreOptions {
 /**
  * Keeps worker leases in Redis or Valkey, a hash for each pool.
  *
- * Up to 65 536 worker ids in a pool. Each verb is one script; the server's `TIME` decides. A server that lost everything is safe: worker ids it knows
- * nothing of start a `ttlMs` later. A failover to a replica that lacks the last write is not; see the guide.
+ * Up to 65 536 worker ids in a pool. Each verb is one script; the server's `TIME` decides. A server that lost
+ * everything is safe, unless its clock was set back: worker ids it knows nothing of start a `ttlMs` later. A failover to
+ * a replica that lacks the last write is not; see the guide.
  *
  * @example
  * ```ts no-run
@@ -126,7 +127,7 @@ if not id then return false end
 local token = math.max(us, (get('token') or 0) + 1)
 set('token', token)
 set('t' .. id, token)
-local till = math.max(now, from) + ttl
+local till = math.max(from, now + ttl)
 extend(id, till)
 return { id, token, from, till, now }
 `,

@@ -96,9 +96,9 @@ const POLL_MS = 25;
 /**
  * Leases a worker id of a pool, so that no two processes issue equal ids.
  *
- * Resolves when the window of the lease begins. Rejects with {@link NoWorkerIdError} when all are taken, with
- * `signal.reason` on abort, and with what the store rejects with; a worker id that was taken is given back. The lease renews itself,
- * without keeping the process alive, until it is released or lost.
+ * Resolves when the window of the lease begins. Rejects with {@link NoWorkerIdError} when all are taken, with what the
+ * store rejects with, and with `signal.reason` on abort, at once; a worker id that was taken is given back. The lease
+ * renews itself, without keeping the process alive, until it is released or lost.
  *
  * @example
  * ```ts no-run
@@ -188,10 +188,10 @@ async function take(terms: LeaseTerms, signal: AbortSignal, wait: typeof sleep |
       // By the store's time alone, because the two clocks need not agree.
       const waitMs = grant.fromMs - grant.nowMs;
       if (waitMs > 0 && !signal.aborted) await wait(clock, waitMs, signal);
-      return lease;
-    }
-    if (whenTaken === 'reject') throw new NoWorkerIdError(pool, workerIds);
-    await wait(clock, POLL_MS, signal);
+      // Else the store has lost its data once more.
+      if (!lease.signal.aborted) return lease;
+    } else if (whenTaken === 'reject') throw new NoWorkerIdError(pool, workerIds);
+    else await wait(clock, POLL_MS, signal);
   }
 }
 

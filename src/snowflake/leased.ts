@@ -113,7 +113,9 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
   }
 
   #issueUnder(lease: WorkerLease, notBeforeMs: number | undefined): Snowflake {
-    lease.signal.addEventListener('abort', () => void this.#replace(), { once: true });
+    const replace = (): void => void this.#replace();
+    if (lease.signal.aborted) replace();
+    else lease.signal.addEventListener('abort', replace, { once: true });
     return createSnowflake({ ...this.#options, notBeforeMs, worker: lease });
   }
 

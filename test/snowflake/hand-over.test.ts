@@ -1,25 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Snowflake, WorkerLease, WorkerLeaseEvent, WorkerLeaseOptions } from '../../src/snowflake/index.ts';
+import type { Snowflake, WorkerLease, WorkerLeaseOptions } from '../../src/snowflake/index.ts';
 import { createSnowflake } from '../../src/snowflake/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
 import { attempt, START_MS, tinyLayout } from './kit.ts';
-import { MemoryStore, warmLease } from './lease.kit.ts';
-
-function setup() {
-  const clock = createVirtualClock({ epochMs: START_MS });
-  // The store has a clock of its own, which no step of the holder's reaches.
-  const store = new MemoryStore(() => START_MS + clock.now());
-  const events: WorkerLeaseEvent[] = [];
-  const options = {
-    store,
-    clock,
-    workerIds: 2,
-    ttlMs: 3000,
-    onEvent: (event: WorkerLeaseEvent) => void events.push(event),
-  };
-  return { clock, store, events, options };
-}
+import { MemoryStore, setup, warmLease } from './lease.kit.ts';
 
 describe('release', () => {
   it('frees the worker id from the last id on, so that a successor starts at once', async () => {

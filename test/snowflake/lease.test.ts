@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { WorkerLeaseEvent, WorkerLeaseOptions } from '../../src/snowflake/index.ts';
+import type { WorkerLeaseOptions } from '../../src/snowflake/index.ts';
 import {
   acquireWorkerLease,
   createSnowflake,
@@ -7,28 +7,12 @@ import {
   snowflakeCodec,
   WorkerLeaseLostError,
 } from '../../src/snowflake/index.ts';
-import { createVirtualClock } from '../../src/testing/index.ts';
 import { countingSignal } from '../support/counting-signal.ts';
 import { flush, gate } from '../support/gate.ts';
 import { attempt, START_MS, tinyLayout } from './kit.ts';
-import { MemoryStore, warmLease } from './lease.kit.ts';
+import { setup, warmLease } from './lease.kit.ts';
 
 const codec = snowflakeCodec(tinyLayout);
-
-function setup() {
-  const clock = createVirtualClock({ epochMs: START_MS });
-  // The store has a clock of its own, which no step of the holder's reaches.
-  const store = new MemoryStore(() => START_MS + clock.now());
-  const events: WorkerLeaseEvent[] = [];
-  const options = {
-    store,
-    clock,
-    workerIds: 2,
-    ttlMs: 3000,
-    onEvent: (event: WorkerLeaseEvent) => void events.push(event),
-  };
-  return { clock, store, events, options };
-}
 
 describe('window of a lease', () => {
   it('holds every id that its generator issues, whatever the clock of the holder reads', async () => {
@@ -174,38 +158,6 @@ describe('acquireWorkerLease', () => {
     await lease.release(clock.epochMs() - 1);
     await clock.advance(50);
     expect((await served).workerId).toBe(0);
-  });
-
-  it('starts worker ids of an empty store a `ttlMs` later, and resolves when their window begins', async () => {
-    const { clock, store, options } = setup();
-    let lease: Awaited<ReturnType<typeof acquireWorkerLease>> | undefined;
-    const waiting = acquireWorkerLease(options).then((value) => (lease = value));
-    await clock.advance(2999);
-    expect([lease, store.calls.filter((call) => call === 'acquire').length]).toEqual([undefined, 1]);
-    await clock.advance(1);
-    expect((await waiting).fromMs).toBe(START_MS + 3000);
-    expect(createSnowflake({ worker: await waiting, layout: tinyLayout, clock }).next()).toBeGreaterThan(
-      codec.maxId(START_MS + 2999),
-    );
-  });
-
-  it('never meets a holder from before a loss of the data of the store', async () => {
-    const { clock, store, options } = setup();
-    const one = { ...options, workerIds: 1 };
-    const old = createSnowflake({ worker: await warmLease(one), layout: tinyLayout, maxLeadMs: 1e6, clock });
-    // Renewed at the last moment, then cut off from the store, which starts empty.
-    await clock.advance(1000);
-    clock.stall(999);
-    store.loseEverything();
-    const waiting = acquireWorkerLease(one);
-    const seen = new Set<bigint>();
-    for (let id = attempt(() => old.next()); typeof id === 'bigint'; id = attempt(() => old.next())) seen.add(id);
-    const before = seen.size;
-    await clock.advance(3000);
-    const fresh = createSnowflake({ worker: await waiting, layout: tinyLayout, maxLeadMs: 1e6, clock });
-    clock.setEpoch(START_MS);
-    for (let k = 0; k < 1000; k++) seen.add(fresh.next());
-    expect([before > 4000, seen.size]).toEqual([true, before + 1000]);
   });
 
   it('gives back what it took when its signal aborts before the window begins', async () => {
