@@ -53,8 +53,13 @@ export function bytesOf(key: Uint8Array | undefined): Uint8Array {
   return key?.[Symbol.toStringTag] === 'Uint8Array' ? key : refuse('key', 'text or a Uint8Array', key);
 }
 
+/** The hash of the eight bytes of two words. */
+export function mixTwo(seed: number, first: number, second: number): number {
+  return scramble(mixWord(mixWord(seed, first), second) ^ 8);
+}
+
 /** Takes four bytes more into a hash. */
-export function mixWord(hash: number, word: number): number {
+function mixWord(hash: number, word: number): number {
   hash ^= stir(word);
   return (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
 }

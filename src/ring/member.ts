@@ -33,7 +33,7 @@ export interface Member {
 export const MAX_POINTS: number = 2 ** 24;
 
 export function memberOf(node: string | RingNode, seed: number): Member {
-  const { id, weight = 1, zone } = typeof node === 'string' ? { id: node } : node;
+  const { id, weight = 1, zone } = typeof node === 'string' ? { id: node } : (Object(node) as RingNode);
   if (typeof id !== 'string') refuse('id', 'text', id);
   if (zone !== undefined && typeof zone !== 'string') refuse('zone', 'text', zone);
   amount('weight', weight, 0, MAX_POINTS);

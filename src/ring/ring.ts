@@ -1,9 +1,8 @@
 import { integer, refuse } from '../core/check.ts';
-import { scramble } from '../core/hash.ts';
 import type { Circle } from './circle.ts';
 import { arrange, bitsFor, eachPoint, find, revise, take, walk } from './circle.ts';
 import type { RingKey } from './key.ts';
-import { checkSeed, hashKey, mixWord } from './key.ts';
+import { checkSeed, hashKey, mixTwo } from './key.ts';
 import type { Member, RingNode } from './member.ts';
 import { checkPoints, isSpread, MAX_POINTS, memberOf, membersOf, nodeOf } from './member.ts';
 
@@ -215,6 +214,6 @@ function countOf({ weight }: Member, vnodes: number): number {
 /** The points of a member: each the hash of a number and its id's hashes, so no two ids are taken for one another. */
 function positionsOf(member: Member, vnodes: number): Uint32Array {
   const positions = new Uint32Array(countOf(member, vnodes));
-  for (let k = 0; k < positions.length; k++) positions[k] = scramble(mixWord(mixWord(member.a, k), member.b) ^ 8);
+  for (let k = 0; k < positions.length; k++) positions[k] = mixTwo(member.a, k, member.b);
   return positions;
 }
