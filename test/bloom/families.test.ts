@@ -12,7 +12,7 @@ const KEYS = 20_000;
 const targets = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
 
 /** More samples where more runs are asked for. */
-const scale = Math.max(1, inject('runs') / 100);
+const scale = Math.max(0.5, inject('runs') / 100);
 
 type Make = (falsePositiveRate: number, layout: BloomLayout, capacity: number) => (seed: number) => Membership;
 
