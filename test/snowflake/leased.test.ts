@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { LeasedSnowflakeOptions, WorkerLeaseEvent } from '../../src/snowflake/index.ts';
 import { createLeasedSnowflake, WorkerLeaseLostError } from '../../src/snowflake/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
@@ -59,6 +59,34 @@ describe('createLeasedSnowflake', () => {
     ]);
     await ids.close();
   });
+
+  // Between the end of the wait and the generator lie some steps of promises, and the loss may be heard of in each
+  // where both timers fire at once, as those of test frameworks do.
+  it.each([0, 1, 2, 3, 4])(
+    'takes another lease when the first is lost as its window begins, %s steps later',
+    async (steps) => {
+      vi.useFakeTimers({ now: START_MS });
+      try {
+        const store = new MemoryStore(() => Date.now());
+        const renew = store.renew.bind(store);
+        store.renew = async (renewal) => {
+          for (let k = 0; k < steps; k++) await undefined;
+          return renew(renewal);
+        };
+        const waiting = createLeasedSnowflake({ store, workerIds: 4, ttlMs: 3000 });
+        await vi.advanceTimersByTimeAsync(2500);
+        store.loseEverything();
+        vi.advanceTimersByTime(500);
+        await vi.advanceTimersByTimeAsync(3500);
+        const ids = await waiting;
+        expect(typeof attempt(() => ids.next())).toBe('bigint');
+        await ids.close();
+        expect(vi.getTimerCount()).toBe(0);
+      } finally {
+        vi.useRealTimers();
+      }
+    },
+  );
 
   it('goes on trying while the store is down, and `nextAsync` waits for the end of the gap', async () => {
     const { clock, store, events, options } = setup();
