@@ -5,7 +5,7 @@ import { checksum, damaged, readHeader } from './header.ts';
 import type { BloomHashOptions, BloomKey, KeyHash } from './key.ts';
 import { createHasher } from './key.ts';
 import type { BloomSizeOptions } from './size.ts';
-import { bloomSize, HEADER, TRAILER } from './size.ts';
+import { bloomSize, checkFloor, HEADER, TRAILER } from './size.ts';
 
 /** Options of {@link createBloomFilter}. */
 export interface BloomOptions extends BloomSizeOptions, BloomHashOptions {
@@ -81,12 +81,14 @@ export interface BloomFilter {
  * if (seen.add('order:42')) console.log('certainly new');
  * ```
  *
- * @throws RangeError or TypeError when an option is out of its bounds, before memory is taken.
+ * @throws RangeError or TypeError when an option is out of its bounds, before memory is taken; with a
+ * secret, whose hash has 64 bits, also a RangeError for a rate below `capacity / 2^57`.
  */
 export function createBloomFilter(options: BloomOptions): BloomFilter {
   const { capacity, falsePositiveRate, layout = 'blocked', shared = false } = options;
   const { bits, hashes } = bloomSize(options);
   const hasher = createHasher(options);
+  if (hasher.secret) checkFloor(falsePositiveRate, capacity);
   if (typeof shared !== 'boolean') refuse('shared', 'true or false', shared);
   return createBitFilter(
     { capacity, falsePositiveRate, isBlocked: layout === 'blocked', bits, hashes, hasher },

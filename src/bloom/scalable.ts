@@ -5,7 +5,7 @@ import { createBloomFilter } from './bloom-filter.ts';
 import { ByHash } from './by-hash.ts';
 import type { BloomHashOptions, BloomKey, KeyHash } from './key.ts';
 import type { BloomLayout } from './size.ts';
-import { bloomSize, checkRate } from './size.ts';
+import { bloomSize, checkRate, floorOf } from './size.ts';
 
 /** Options of {@link createScalableBloom}. */
 export interface ScalableBloomOptions extends BloomHashOptions {
@@ -150,9 +150,11 @@ class StagedFilter extends ByHash implements GrowingFilter {
     const { initialCapacity, falsePositiveRate, layout = 'blocked', seed, secret } = this.#options;
     const stage = this.#stages.length;
     const share = (1 - this.#tightening) * this.#tightening ** stage;
+    const capacity = Math.ceil(initialCapacity * this.#growth ** stage);
+    const least = secret ? floorOf(capacity) : LEAST_STAGE_RATE;
     const settings = {
-      capacity: Math.ceil(initialCapacity * this.#growth ** stage),
-      falsePositiveRate: Math.max(falsePositiveRate * share, LEAST_STAGE_RATE),
+      capacity,
+      falsePositiveRate: Math.max(falsePositiveRate * share, least, LEAST_STAGE_RATE),
       layout,
     };
     const bytes = this.#bytes + bloomSize(settings).bytes;

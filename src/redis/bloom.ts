@@ -6,7 +6,7 @@ import type { BloomHashOptions, BloomKey } from '../bloom/key.ts';
 import { createHasher, hashInto } from '../bloom/key.ts';
 import { placesOf, positionsOf } from '../bloom/probe.ts';
 import type { BloomSizeOptions } from '../bloom/size.ts';
-import { bloomSize, HEADER, TRAILER } from '../bloom/size.ts';
+import { bloomSize, checkFloor, HEADER, TRAILER } from '../bloom/size.ts';
 import { amount, oneOf, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { HoldfastError } from '../core/errors.ts';
@@ -123,6 +123,7 @@ class BitmapBloom implements AsyncBloom {
     const { bits, hashes } = bloomSize(options);
     const isBlocked = layout === 'blocked';
     const hasher = createHasher(options);
+    if (hasher.secret) checkFloor(falsePositiveRate, capacity);
     this.#header = { capacity, falsePositiveRate, isBlocked, bits, hashes, hasher };
     const bytes = HEADER + bits / 8 + TRAILER;
     // The longest string of Redis.
