@@ -1,6 +1,5 @@
 import type { Clock } from '../core/clock.ts';
 import { emit, isHoldfastError } from '../core/errors.ts';
-import type { WorkerLeaseLostError } from './errors.ts';
 import type { LeaseTerms, WorkerLease, WorkerLeaseOptions } from './lease.ts';
 import { acquire, checked } from './lease.ts';
 import { doze, sleep } from './sleep.ts';
@@ -105,8 +104,7 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
       try {
         return await waitForId(this, clock, signal);
       } catch (error) {
-        const isGap = isHoldfastError(error, 'ERR_WORKER_LEASE_LOST') && !this.#closing.signal.aborted;
-        if (!isGap || (error as WorkerLeaseLostError).reason === 'released') throw error;
+        if (this.#closing.signal.aborted || !isHoldfastError(error, 'ERR_WORKER_LEASE_LOST')) throw error;
         await sleep(clock, POLL_MS, signal);
       }
     }
@@ -126,7 +124,7 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
       try {
         const lease = await acquire(this.#terms, signal, doze);
         this.#lease = lease;
-        if (signal.aborted) return await lease.release();
+        if (signal.aborted) return await lease.release(lease.fromMs - 1);
         // Later than every id so far, whatever the worker id, so that ids go on growing.
         this.#ids = this.#issueUnder(lease, this.#ids.lastTimestampMs);
         return;

@@ -110,6 +110,7 @@ describe('encode and decode', () => {
         String(id).slice(0, 30),
       ).toBeInstanceOf(Error);
     }
+    expect(() => codec.decode('x')).toThrow('id must be an id of the layout, got "x"');
     expect(codec.decode('0')).toEqual({ timestampMs: defaultLayout.epochMs, workerId: 0, sequence: 0 });
     expect(codec.timestampMs('9223372036854775807')).toBe(defaultLayout.epochMs + 2 ** 41 - 1);
   });

@@ -113,6 +113,21 @@ describe('renewal', () => {
     expect(store.calls).toHaveLength(2 + 1 + 4);
   });
 
+  it.each(['fulfilled', 'rejected', 'taken'])('that is %s after a release changes nothing', async (how) => {
+    const { clock, store, events, options } = setup();
+    const lease = await warmLease(options);
+    const answer = gate<number | null>();
+    store.renew = () => answer.promise;
+    await clock.advance(1000);
+    await lease.release();
+    const { untilMs } = lease;
+    if (how === 'rejected') answer.fail(new Error('unreachable'));
+    else answer.open(how === 'taken' ? null : untilMs + 1);
+    await flush();
+    expect([lease.untilMs, clock.pendingTimers, events.map(({ type }) => type)]).toEqual([untilMs, 0, ['acquired']]);
+    expect(lease.signal.reason).toMatchObject({ reason: 'released' });
+  });
+
   it('aborts the signal and makes `next` throw when the store has given the worker id away', async () => {
     const { clock, store, events, options } = setup();
     const lease = await warmLease(options);
@@ -145,7 +160,7 @@ describe('acquireWorkerLease', () => {
   });
 
   it('waits for a worker id where it is told to, until its signal aborts', async () => {
-    const { clock, options } = setup();
+    const { clock, store, options } = setup();
     const lease = await warmLease({ ...options, workerIds: 1 });
     const counting = countingSignal();
     const wait = { ...options, workerIds: 1, whenTaken: 'wait' as const };
@@ -158,6 +173,14 @@ describe('acquireWorkerLease', () => {
     await lease.release(clock.epochMs() - 1);
     await clock.advance(50);
     expect((await served).workerId).toBe(0);
+    // Nobody asks any more.
+    const isAsked = (): number => store.calls.filter((call) => call === 'acquire').length;
+    const before = isAsked();
+    await clock.advance(1000);
+    expect([before, isAsked()]).toEqual([before, before]);
+    const other = countingSignal();
+    await warmLease({ ...options, pool: 'other', signal: other.signal });
+    expect([other.added, other.listeners]).toEqual([1, 0]);
   });
 
   it('gives back what it took when its signal aborts before the window begins', async () => {
@@ -197,12 +220,13 @@ describe('acquireWorkerLease', () => {
   });
 
   const bad: readonly (readonly [string, Partial<WorkerLeaseOptions>])[] = [
-    ['store', { store: {} as never }],
+    ['store must be a store of worker leases, got object', { store: {} as never }],
     ['store', { store: undefined as never }],
-    ['pool', { pool: 5 as never }],
+    ['pool must be a text, got 5', { pool: 5 as never }],
     ['workerIds', { workerIds: 0 }],
     ['ttlMs', { ttlMs: 0 }],
     ['ttlMs', { ttlMs: Infinity }],
+    ['ttlMs must be an integer of at least 1 and at most 2147483647, got 2147483648', { ttlMs: 2 ** 31 }],
     ['renewEveryMs', { renewEveryMs: 3001 }],
     ['coldStart', { coldStart: 'never' as never }],
     ['whenTaken', { whenTaken: 'queue' as never }],
@@ -210,7 +234,9 @@ describe('acquireWorkerLease', () => {
   ];
   it.each(bad)('refuses a bad %s by name and asks the store for nothing', async (name, part) => {
     const { store, options } = setup();
-    await expect(acquireWorkerLease({ ...options, ...part })).rejects.toThrow(`${name} must be`);
+    await expect(acquireWorkerLease({ ...options, ...part })).rejects.toThrow(
+      name.includes(' ') ? name : `${name} must be`,
+    );
     expect(store.calls).toEqual([]);
   });
 });

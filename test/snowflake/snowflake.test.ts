@@ -211,6 +211,17 @@ describe('nextAsync', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('waits longer than a timer of the runtime can', async () => {
+    const clock = createVirtualClock({ epochMs: START_MS });
+    const layout = { ...tinyLayout, epochMs: START_MS + 2 ** 32 };
+    const ids = createSnowflake({ worker: 0, layout, maxLeadMs: 0, clock });
+    const id = ids.nextAsync();
+    await clock.advance(0);
+    expect(clock.nextTimerMs).toBe(2 ** 31 - 1);
+    await clock.advance(2 ** 32);
+    expect(await id).toBe(0n);
+  });
+
   it('goes on waiting when the clock is set back meanwhile', async () => {
     const clock = createVirtualClock({ epochMs: START_MS });
     const ids = createSnowflake({ worker: 0, layout: tinyLayout, maxLeadMs: 0, clock });
