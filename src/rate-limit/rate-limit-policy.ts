@@ -40,7 +40,9 @@ export type RateLimitPolicy = TokenBucketPolicy | FixedWindowPolicy | SlidingWin
 /** What a limiter says about one request. */
 export interface RateLimitDecision {
   readonly allowed: boolean;
-  /** `limit` of the policy that leaves least, or that refuses longest. */
+  /** Name of the policy that leaves least, or that refuses longest: the one that a client should be told of. */
+  readonly policy: string;
+  /** `limit` of that policy. */
   readonly limit: number;
   /** Whole units that the key could take now, by that policy. */
   readonly remaining: number;
@@ -59,6 +61,8 @@ export interface RateLimitDecision {
 export interface Reservation extends Disposable {
   /** What was taken. */
   readonly cost: number;
+  /** How matters stood once it was. */
+  readonly decision: RateLimitDecision;
   /** Replaces `cost` by what was used: gives the rest back, or books the excess as debt. */
   settle(actual: number): void;
   /** As if it had never been made. */
@@ -67,6 +71,8 @@ export interface Reservation extends Disposable {
 
 /** Limits in this process. */
 export interface RateLimiter {
+  /** The rules, in the order given. */
+  readonly policies: readonly RateLimitPolicy[];
   /** Takes `cost` units, or none. Allocates nothing. */
   tryAcquire(key?: string, cost?: number): boolean;
   /** Takes `cost` units, or none, and says how matters stand. */
@@ -89,12 +95,14 @@ export interface StoredRateLimitDecision extends RateLimitDecision {
 /** Units taken from a store. */
 export interface StoredReservation extends AsyncDisposable {
   readonly cost: number;
+  readonly decision: StoredRateLimitDecision;
   settle(actual: number): Promise<void>;
   cancel(): Promise<void>;
 }
 
 /** Limits over a store that several processes share. */
 export interface StoredRateLimiter extends AsyncDisposable {
+  readonly policies: readonly RateLimitPolicy[];
   consume(key?: string, cost?: number): Promise<StoredRateLimitDecision>;
   peek(key?: string, cost?: number): Promise<StoredRateLimitDecision>;
   reserve(key?: string, cost?: number): Promise<StoredReservation | undefined>;
