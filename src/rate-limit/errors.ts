@@ -11,7 +11,10 @@ export type RateLimitErrorCode =
 /** A limiter turned the call away; nothing was started and no unit taken. */
 export class RateLimitError extends HoldfastError {
   declare readonly code: RateLimitErrorCode;
-  /** When to come back: 0 where waiting is not the remedy, Infinity where it never helps. */
+  /**
+   * When to come back: 0 where waiting is not the remedy, Infinity where it never helps, NaN where nobody
+   * can tell (`retry` then waits by its own backoff).
+   */
   readonly retryAfterMs: number;
 
   constructor(code: RateLimitErrorCode, message: string, retryAfterMs: number) {

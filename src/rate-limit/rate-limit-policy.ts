@@ -12,7 +12,10 @@ interface PolicyFields {
 export interface TokenBucketPolicy extends PolicyFields {
   readonly kind: 'token-bucket';
   readonly burst: number;
-  /** What a key that was never seen may take at once; at most `burst`. */
+  /**
+   * What every key may take at once when the limiter makes its first decision; at most `burst`, which all keys then
+   * fill up to, seen or not. A store has no such first moment: limits over one refuse a policy whose `initial` is less.
+   */
   readonly initial: number;
 }
 
