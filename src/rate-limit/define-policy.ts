@@ -14,11 +14,12 @@ export interface PolicyOptions {
 
 /** Checks the limit, window and name that every policy has. `windowName` is the option the window came by. */
 export function checkRule(
-  { limit, name = `${limit}/${windowMs}ms` }: PolicyOptions,
+  options: PolicyOptions,
   windowMs: number,
   windowName: string,
 ): { name: string; limit: number; windowMs: number } {
-  integer('limit', limit, 1);
+  const limit = integer('limit', options.limit, 1);
   integer(windowName, windowMs, 1);
+  const { name = `${limit}/${windowMs}ms` } = options;
   return { name: typeof name === 'string' ? name : refuse('name', 'text', name), limit, windowMs };
 }
