@@ -18,3 +18,6 @@ export type {
   NodeRequestLike,
   NodeResponseLike,
 } from './framework-guards.ts';
+export { resilientFetch } from './resilient-fetch.ts';
+export type { FetchLike, ResilientFetchOptions } from './resilient-fetch.ts';
+export { FetchFailedError } from './fetch-failure.ts';
