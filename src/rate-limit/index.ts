@@ -1,3 +1,5 @@
+export { createRateLimiter } from './rate-limiter.ts';
+export type { RateLimiterOptions } from './rate-limiter.ts';
 export { tokenBucket, tokenBucket as gcra, tokenBucket as leakyBucket } from './token-bucket.ts';
 export type { TokenBucketOptions } from './token-bucket.ts';
 export { fixedWindow } from './fixed-window.ts';

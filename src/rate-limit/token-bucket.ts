@@ -1,6 +1,8 @@
 import { integer } from '../core/check.ts';
 import { checkRule } from './define-policy.ts';
 import type { PolicyOptions } from './define-policy.ts';
+import type { Kernel, Mark } from './kernel.ts';
+import { Columns, definePolicy, FRESH } from './kernel.ts';
 import type { TokenBucketPolicy } from './rate-limit-policy.ts';
 
 /** Options of {@link tokenBucket}. */
@@ -39,8 +41,144 @@ function gcd(a: number, b: number): number {
 export function tokenBucket(options: TokenBucketOptions): TokenBucketPolicy {
   const rule = checkRule(options, options.periodMs, 'periodMs');
   const { burst = rule.limit, initial = burst } = options;
-  const parts = rule.windowMs / gcd(rule.limit, rule.windowMs);
+  const divisor = gcd(rule.limit, rule.windowMs);
+  const parts = rule.windowMs / divisor;
   integer('burst', burst, 1, Math.floor(Number.MAX_SAFE_INTEGER / parts));
   integer('initial', initial, 0, burst);
-  return Object.freeze({ kind: 'token-bucket', ...rule, burst, initial } as const);
+  return definePolicy(
+    { kind: 'token-bucket', ...rule, burst, initial },
+    () => new Bucket(parts, rule.limit / divisor, burst * parts, (burst - initial) * parts),
+  );
+}
+
+/*
+ * A slot is its debt, in parts of a unit, and when that was: one unit has `parts` of them, and `perMs` flow back every
+ * millisecond. All whole numbers below 2^53, so nothing is ever rounded. The debt of slot 0 is that of a key never
+ * charged: it began with what `initial` lacks of `burst`.
+ *
+ * To take a reservation back as if it had never been made, it is not enough to lower the debt: without it, the bucket
+ * may have been full for a while and have wasted what flowed in. The debt is the greatest, over all earlier moments, of
+ * what was charged since less what flowed back since (and 0). While reservations are open, the greatest is kept apart
+ * for the moments between one and the next: taking one back lowers those before it, and no other.
+ */
+class Bucket extends Columns implements Kernel {
+  readonly #parts: number;
+  readonly #perMs: number;
+  readonly #capacity: number;
+  readonly #initialDebt: number;
+  #journals: Map<number, Journal> | undefined;
+
+  constructor(parts: number, perMs: number, capacity: number, initialDebt: number) {
+    super(2);
+    this.#parts = parts;
+    this.#perMs = perMs;
+    this.#capacity = capacity;
+    this.#initialDebt = initialDebt;
+  }
+
+  override grow(slots: number): void {
+    super.grow(slots);
+    this.state[FRESH] = this.#initialDebt;
+  }
+
+  clear(slot: number): void {
+    this.copy(FRESH, slot);
+    this.#journals?.delete(slot);
+  }
+
+  tryCharge(slot: number, nowMs: number, cost: number): boolean {
+    const { state } = this;
+    const debt = state[2 * slot]! - (nowMs - state[2 * slot + 1]!) * this.#perMs;
+    const next = (debt > 0 ? debt : 0) + cost * this.#parts;
+    if (next > this.#capacity) return cost === 0;
+    if (this.#journals) this.#note(slot, nowMs, cost * this.#parts);
+    state[2 * slot] = next;
+    state[2 * slot + 1] = nowMs;
+    return true;
+  }
+
+  charge(slot: number, nowMs: number, units: number, isShared?: boolean): void {
+    const debt = this.#debt(slot, nowMs);
+    const parts = Math.min(units * this.#parts, Number.MAX_SAFE_INTEGER - debt);
+    this.#note(slot, nowMs, parts);
+    // No key alone can owe more than it may: so a shared slot need not either, and is itself again after one period.
+    this.#set(slot, nowMs, isShared ? Math.max(debt, Math.min(debt + parts, this.#capacity)) : debt + parts);
+  }
+
+  free(slot: number, nowMs: number): number {
+    return Math.floor((this.#capacity - this.#debt(slot, nowMs)) / this.#parts);
+  }
+
+  waitMs(slot: number, nowMs: number, cost: number): number {
+    const parts = cost * this.#parts;
+    return parts > this.#capacity
+      ? Infinity
+      : Math.ceil((this.#debt(slot, nowMs) + parts - this.#capacity) / this.#perMs);
+  }
+
+  resetMs(slot: number, nowMs: number): number {
+    const debt = this.#debt(slot, nowMs);
+    return debt > this.#debt(FRESH, nowMs) ? Math.ceil(debt / this.#perMs) : 0;
+  }
+
+  isIdle(slot: number, nowMs: number): boolean {
+    return this.#debt(slot, nowMs) <= this.#debt(FRESH, nowMs);
+  }
+
+  reserve(slot: number, nowMs: number, units: number): Mark {
+    const journals = (this.#journals ??= new Map<number, Journal>());
+    let journal = journals.get(slot);
+    if (!journal)
+      journals.set(slot, (journal = { offset: 0, atMs: nowMs, spans: [{ most: this.#debt(slot, nowMs) }] }));
+    this.charge(slot, nowMs, units);
+    const span = { most: -journal.offset };
+    journal.spans.push(span);
+    return span;
+  }
+
+  release(slot: number, nowMs: number, mark: Mark, units: number): void {
+    const journal = this.#journals!.get(slot)!;
+    const { spans } = journal;
+    this.#note(slot, nowMs, 0);
+    const at = spans.indexOf(mark as Span);
+    for (const span of spans.slice(0, at)) span.most -= units * this.#parts;
+    spans[at - 1]!.most = Math.max(spans[at - 1]!.most, spans[at]!.most);
+    spans.splice(at, 1);
+    this.#set(slot, nowMs, Math.max(...spans.map(({ most }) => most)) + journal.offset);
+    if (!spans[1]) this.#journals!.delete(slot);
+  }
+
+  #debt(slot: number, nowMs: number): number {
+    return Math.max(0, this.state[2 * slot]! - (nowMs - this.state[2 * slot + 1]!) * this.#perMs);
+  }
+
+  #set(slot: number, nowMs: number, debt: number): void {
+    this.state[2 * slot] = debt;
+    this.state[2 * slot + 1] = nowMs;
+  }
+
+  /** Writes a charge down where reservations are open. */
+  #note(slot: number, nowMs: number, parts: number): void {
+    const journal = this.#journals?.get(slot);
+    if (!journal) return;
+    const last = journal.spans.at(-1)!;
+    journal.offset -= (nowMs - journal.atMs) * this.#perMs;
+    journal.atMs = nowMs;
+    last.most = Math.max(last.most, -journal.offset);
+    journal.offset += parts;
+  }
+}
+
+/** The moments from one reservation to the next. */
+interface Span {
+  /** The greatest debt counted from one of them, less {@link Journal.offset}. */
+  most: number;
+}
+
+/** The debt of a slot with open reservations, one span longer than they are. */
+interface Journal {
+  /** What was charged less what flowed back, since the first of them. */
+  offset: number;
+  atMs: number;
+  readonly spans: Span[];
 }
