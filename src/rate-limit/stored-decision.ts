@@ -1,0 +1,48 @@
+import type { RateLimitPolicy, StoredRateLimitDecision } from './rate-limit-policy.ts';
+import type { StoredRule } from './stored-rule.ts';
+import type { Row } from './stored-trips.ts';
+
+/** Makes a decision on `cost` of what the store has answered. */
+export function decisionOf(
+  policies: readonly RateLimitPolicy[],
+  rules: readonly StoredRule[],
+  row: Row,
+  cost: number,
+): StoredRateLimitDecision {
+  const allowed = Number(row[0]) >= 0;
+  const violated: string[] = [];
+  let [binding, least, retryAfterMs, resetAfterMs] = [0, Infinity, 0, 0];
+  for (let at = 0; at < rules.length; at++) {
+    const [free, storeWaitMs, fullMs] = row.slice(3 * at + 2, 3 * at + 5).map(Number) as [number, number, number];
+    resetAfterMs = Math.max(resetAfterMs, fullMs);
+    const waitMs = cost > rules[at]!.capacity ? Infinity : storeWaitMs;
+    const isRefusing = !allowed && cost > free;
+    if (isRefusing) violated.push(policies[at]!.name);
+    // Of those that refuse the one that does longest, of others the one that leaves least.
+    if (isRefusing ? waitMs > retryAfterMs : retryAfterMs === 0 && free < least) {
+      [binding, least] = [at, free];
+      if (isRefusing) retryAfterMs = waitMs;
+    }
+  }
+  const { name: policy, limit } = policies[binding]!;
+  const remaining = Math.max(0, least);
+  return { allowed, policy, limit, remaining, retryAfterMs, resetAfterMs, violated, source: 'store' };
+}
+
+/** A decision that no store has made. */
+export function decisionWithout(
+  { name: policy, limit }: RateLimitPolicy,
+  allowed: boolean,
+  retryAfterMs: number,
+): StoredRateLimitDecision {
+  return {
+    allowed,
+    policy,
+    limit,
+    remaining: 0,
+    retryAfterMs,
+    resetAfterMs: retryAfterMs,
+    violated: [],
+    source: 'fallback',
+  };
+}

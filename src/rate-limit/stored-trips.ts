@@ -1,0 +1,103 @@
+import { emit } from '../core/errors.ts';
+import type { StoredSettings } from './stored-options.ts';
+
+/** Carries out operations on one key, all at once and in order; answers a row for each of `look`, `take` and `hold`. */
+export type StoreRun = (key: string, operations: readonly string[]) => Promise<readonly Row[]>;
+
+/**
+ * What was taken or -1, the id of the reservation or 0, and for each policy free units, milliseconds until the cost is
+ * free, and until all is. Clients differ in how they read numbers.
+ */
+export type Row = readonly (number | string | bigint)[];
+
+/** One operation, as the script takes it: what it is, units, and most units or the id of a reservation. */
+export type Operation = readonly [name: string, units: number, other: number];
+
+export const LOOK = '0';
+export const TAKE = '1';
+export const HOLD = '2';
+export const GIVE_BACK = '3';
+export const FORGET = '4';
+export const BOOK = '5';
+
+/** Failures in a row after which the store is left alone. */
+const FAILURES = 3;
+
+/** Operations of one trip at the most, so that the server is not held up. */
+const MOST_OPERATIONS = 500;
+
+interface Trip {
+  readonly operations: string[];
+  rows: number;
+  readonly replies: Promise<readonly Row[]>;
+}
+
+/** Sends operations to the store: those of one key and one go together, and none while it fails. */
+export class Trips {
+  readonly #run: StoreRun;
+  readonly #settings: StoredSettings;
+  readonly #now: () => number;
+  readonly #open = new Map<string, Trip>();
+  #failures = 0;
+  #failure: unknown;
+  #suspendedMs = 0;
+  #isTrying = false;
+
+  constructor(run: StoreRun, settings: StoredSettings, now: () => number) {
+    this.#run = run;
+    this.#settings = settings;
+    this.#now = now;
+  }
+
+  /** Milliseconds until the store is asked again. */
+  get pauseMs(): number {
+    return Math.max(0, this.#suspendedMs + this.#settings.cooldownMs - this.#now());
+  }
+
+  /** Carries out operations that follow each other; answers the row of the last of them. */
+  send(key: string, ...operations: readonly Operation[]): Promise<Row> {
+    const own = operations.flat().map(String);
+    const rows = operations.filter(([name]) => name < GIVE_BACK).length;
+    if (!this.#settings.batch) return this.#travel(key, own).then((replies) => replies[rows - 1]!);
+    let trip = this.#open.get(key);
+    if (!trip || trip.operations.length >= 3 * MOST_OPERATIONS) this.#open.set(key, (trip = this.#begin(key)));
+    trip.operations.push(...own);
+    const at = (trip.rows += rows) - 1;
+    return trip.replies.then((replies) => replies[at]!);
+  }
+
+  #begin(key: string): Trip {
+    const operations: string[] = [];
+    const replies = Promise.resolve().then(() => {
+      if (this.#open.get(key) === trip) this.#open.delete(key);
+      return this.#travel(key, operations);
+    });
+    const trip: Trip = { operations, rows: 0, replies };
+    return trip;
+  }
+
+  async #travel(key: string, operations: readonly string[]): Promise<readonly Row[]> {
+    const isTrial = this.#failures >= FAILURES;
+    if (isTrial && (this.#isTrying || this.pauseMs > 0)) throw this.#failure;
+    this.#isTrying = isTrial;
+    try {
+      const rows = await this.#run(key, operations);
+      if (this.#failures >= FAILURES) emit(this.#settings.onEvent, { type: 'store-resumed' });
+      this.#failures = 0;
+      return rows;
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    } finally {
+      if (isTrial) this.#isTrying = false;
+    }
+  }
+
+  #fail(error: unknown): void {
+    const { onEvent, cooldownMs } = this.#settings;
+    this.#failure = error;
+    this.#suspendedMs = this.#now();
+    emit(onEvent, { type: 'store-error', error });
+    if (++this.#failures === FAILURES) emit(onEvent, { type: 'store-suspended', cooldownMs });
+  }
+}
