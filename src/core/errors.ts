@@ -19,8 +19,8 @@ export type ErrorCode =
   | 'ERR_TIMEOUT'
   | 'ERR_WORKER_LEASE_LOST';
 
-/** The codes of calls that were turned away before their operation was started. */
-const REJECTION_CODES: readonly string[] = ['ERR_BULKHEAD_REJECTED', 'ERR_CIRCUIT_OPEN'];
+/** How the codes of calls begin that were turned away before their operation was started. */
+const REJECTION = /^ERR_(?:BULKHEAD_REJECTED|CIRCUIT_OPEN|RATE_LIMIT)/;
 
 function brand(): symbol {
   return Symbol.for('holdfast.error');
@@ -92,11 +92,11 @@ export function isHoldfastError(value: unknown, code?: ErrorCode): value is Hold
 
 /**
  * Tells whether `error` turned a call away before its operation was started: an open circuit, a
- * full bulkhead. Such an error says nothing about the dependency, so circuit breakers do not count
+ * full bulkhead, a rate limit. Such an error says nothing about the dependency, so circuit breakers do not count
  * it and retries do not repeat it, unless told to.
  */
 export function isRejection(error: unknown): boolean {
-  return isHoldfastError(error) && REJECTION_CODES.includes(error.code);
+  return isHoldfastError(error) && REJECTION.test(String(error.code));
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Clock, TimerHandle } from './clock.ts';
-import type { AbortListener, Scope } from './scope.ts';
+import type { AbortListener, AbortSource } from './scope.ts';
 
 /** Waiters of one priority, in order of arrival: a list through the waiters themselves. */
 interface Lane {
@@ -27,7 +27,7 @@ export abstract class Waiter implements AbortListener {
   /** For the queue only. */
   queue: WaitQueue<Waiter> | undefined;
   /** For the queue only. */
-  scope: Scope | undefined;
+  scope: AbortSource | undefined;
 
   /** The deadline passed; the waiter has left the queue. Must not throw. */
   abstract onExpire(): void;
@@ -46,7 +46,7 @@ export interface WaitOptions {
   /** Reading of the clock from which the wait is over. @defaultValue Infinity */
   readonly deadlineMs?: number;
   /** Its abort ends the wait. */
-  readonly scope?: Scope;
+  readonly scope?: AbortSource;
 }
 
 /** Whether the wait of `a` ends before that of `b`: by deadline, then by arrival. */

@@ -3,7 +3,7 @@ import { ComposablePolicy } from '../core/call.ts';
 import { amount, integer, optionalFunction, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
-import { guarded, isHoldfastError } from '../core/errors.ts';
+import { guarded, isHoldfastError, reportError } from '../core/errors.ts';
 import type { Policy } from '../core/policy.ts';
 import { PromiseWaiter } from '../core/promise-waiter.ts';
 import type { Scope } from '../core/scope.ts';
@@ -192,7 +192,11 @@ class PermitLimiter extends ComposablePolicy implements ConcurrencyLimiter {
     const inflight = this.#inflight--;
     if (this.#algorithm && outcome !== 'ignored') {
       const nowMs = this.#clock.now();
-      this.#algorithm.sample(Math.max(0, nowMs - startMs), inflight, outcome === 'dropped', nowMs);
+      try {
+        this.#algorithm.sample(Math.max(0, nowMs - startMs), inflight, outcome === 'dropped', nowMs);
+      } catch (error) {
+        reportError(error); // one of the user's own; those who wait must not wait for ever
+      }
     }
     if (this.#queue.length > 0) this.#pump();
   }

@@ -37,7 +37,7 @@ export interface AdaptiveLimitOptions {
   readonly max?: number;
 }
 
-/** The limit of an algorithm, kept within its bounds. */
+/** A number kept within its bounds. */
 export class BoundedLimit {
   value: number;
   readonly min: number;
