@@ -78,7 +78,7 @@ export function createRateLimiter(
 }
 
 /** The policies as a list, if they can be told apart. */
-function policyList(policy: RateLimitPolicy | readonly RateLimitPolicy[]): readonly RateLimitPolicy[] {
+export function policyList(policy: RateLimitPolicy | readonly RateLimitPolicy[]): readonly RateLimitPolicy[] {
   const policies = Object.freeze(([] as readonly RateLimitPolicy[]).concat(policy));
   if (!policies.every(kernelOf))
     refuse('policies', 'made by tokenBucket, fixedWindow, slidingWindow or slidingLog', policy);
