@@ -130,7 +130,10 @@ class PolicyQueue implements RateQueue {
   constructor(policies: readonly RateLimitPolicy[], options: RateQueueOptions) {
     const { maxQueue = 1000, fair = false, clock = systemClock } = options;
     this.#kernels = policies.map((policy) => kernelOf(policy)!(clock));
-    for (const kernel of this.#kernels) kernel.grow(SLOTS);
+    for (const kernel of this.#kernels) {
+      kernel.grow(SLOTS);
+      kernel.copy(FRESH, TAKEN);
+    }
     this.#maxQueue = integer('maxQueue', maxQueue, 0, Infinity);
     this.#isFair = fair;
     this.#clock = clock;
@@ -177,7 +180,7 @@ class PolicyQueue implements RateQueue {
 
   #enqueue(nowMs: number, cost: number, maxWaitMs: number, { lane, signal }: RateQueueWait): Promise<void> {
     const queue = this.#queue;
-    if (this.#waitMs(FRESH, nowMs, cost) === Infinity) {
+    if (this.#waitMs(TAKEN, nowMs, cost) === Infinity) {
       throw new RateLimitError('ERR_RATE_LIMIT_COST', `no policy gives ${cost} units at once`, Infinity);
     }
     if (queue.length >= this.#maxQueue) {
