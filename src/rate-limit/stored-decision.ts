@@ -11,21 +11,20 @@ export function decisionOf(
 ): StoredRateLimitDecision {
   const allowed = Number(row[0]) >= 0;
   const violated: string[] = [];
-  let [binding, least, retryAfterMs, resetAfterMs] = [0, Infinity, 0, 0];
+  let [binding, remaining, retryAfterMs, resetAfterMs] = [0, Infinity, 0, 0];
   for (let at = 0; at < rules.length; at++) {
     const [free, storeWaitMs, fullMs] = row.slice(3 * at + 2, 3 * at + 5).map(Number) as [number, number, number];
-    resetAfterMs = Math.max(resetAfterMs, fullMs);
-    const waitMs = cost > rules[at]!.capacity ? Infinity : storeWaitMs;
     const isRefusing = !allowed && cost > free;
+    const waitMs = isRefusing && cost > rules[at]!.capacity ? Infinity : storeWaitMs;
+    const left = Math.max(0, free);
     if (isRefusing) violated.push(policies[at]!.name);
-    // Of those that refuse the one that does longest, of others the one that leaves least.
-    if (isRefusing ? waitMs > retryAfterMs : retryAfterMs === 0 && free < least) {
-      [binding, least] = [at, free];
-      if (isRefusing) retryAfterMs = waitMs;
+    // The one that refuses longest, else the one that leaves least.
+    if (waitMs > retryAfterMs || (waitMs === retryAfterMs && left < remaining)) {
+      [binding, remaining, retryAfterMs] = [at, left, waitMs];
     }
+    resetAfterMs = Math.max(resetAfterMs, fullMs);
   }
   const { name: policy, limit } = policies[binding]!;
-  const remaining = Math.max(0, least);
   return { allowed, policy, limit, remaining, retryAfterMs, resetAfterMs, violated, source: 'store' };
 }
 

@@ -33,7 +33,7 @@ interface Kind {
   readonly load: string;
   /** Units free now. */
   readonly free: string;
-  /** Milliseconds until nothing is left of what was taken. */
+  /** Milliseconds until nothing is left of what was taken, were `n` more units taken now. */
   readonly full: string;
   /** Sets `wait$` to milliseconds until `cost` is free, which is not now but some time. */
   readonly wait: string;
@@ -76,7 +76,7 @@ const KINDS = {
     ...plain,
     load: 'x$ = max(0, (x$ or 0) - ago * C$)',
     free: 'floor((A$ - x$) / B$)',
-    full: 'ceil(x$ / C$)',
+    full: 'ceil((x$ + n * B$) / C$)',
     wait: 'wait$ = ceil((cost * B$ - A$ + x$) / C$)',
     take: 'x$ = min(MOST, x$ + n * B$)',
     counts: 'left$ = min(left$, x$)',
@@ -91,7 +91,7 @@ const KINDS = {
   epoch: {
     ...plain,
     load: `x$ = ${START} > t and 0 or tonumber(x$ or 0)`,
-    full: 'x$ > 0 and B$ - now % B$ or 0',
+    full: 'x$ + n > 0 and B$ - now % B$ or 0',
     wait: 'wait$ = B$ - now % B$',
     counts: `if when < ${START} then left$ = 0 end`,
   },
@@ -100,7 +100,7 @@ const KINDS = {
     ...pair,
     load: `x$, y$ = tonumber(x$ or 0), (y$ or now) - step
 if now - y$ >= B$ then x$, y$ = 0, now end`,
-    full: 'x$ > 0 and y$ + B$ - now or 0',
+    full: 'x$ > 0 and y$ + B$ - now or n > 0 and B$ or 0',
     wait: 'wait$ = y$ + B$ - now',
     take: `if x$ == 0 then y$ = now end
     x$ = min(MOST, x$ + n)`,
@@ -112,7 +112,7 @@ if now - y$ >= B$ then x$, y$ = 0, now end`,
     load: `x$, y$ = tonumber(x$ or 0), tonumber(y$ or 0)
 if ${START} > t then x$, y$ = 0, ${START} - B$ <= t and x$ or 0 end`,
     free: 'A$ - x$ - ceil(y$ * (B$ - now % B$) / B$)',
-    full: 'x$ > 0 and 2 * B$ - now % B$ or y$ > 0 and B$ - now % B$ or 0',
+    full: 'x$ + n > 0 and 2 * B$ - now % B$ or y$ > 0 and B$ - now % B$ or 0',
     wait: `local room = A$ - cost
       wait$ = B$ - now % B$ + (x$ > room and B$ - floor(room * B$ / x$) or -floor((room - x$) * B$ / y$))`,
     counts: `if when < ${START} - B$ then left$ = 0 end`,
@@ -132,7 +132,7 @@ for when, n in string.gmatch(list$, '(%d+),(%d+)') do
     y$[#y$ + 1] = { when, tonumber(n) }
   end
 end`,
-    full: 'x$ > 0 and y$[#y$][1] + B$ - now or 0',
+    full: 'n > 0 and B$ or x$ > 0 and y$[#y$][1] + B$ - now or 0',
     wait: `local over, k = x$ + cost - A$, 0
       while over > 0 do
         k = k + 1
@@ -186,7 +186,7 @@ ${each('local A$, B$, C$ = tonumber(ARGV[3 * $ - 2]), tonumber(ARGV[3 * $ - 1]),
 local s, us, ${values}, rest = string.match(call('GET', key) or '', '^(%d+) (%d+)${each('<state>', '')}(.*)')
 local t = s and s * 1000 + floor(us / 1000) or now
 local ago, step = max(0, now - t), max(0, t - now)
-local dirty, held, out = step > 0, {}, {}
+local dirty, held, out, lastId = step > 0, {}, {}, 0
 ${each('<load>')}
 if rest and rest ~= '' and step == 0 then
   local s = {}
@@ -196,6 +196,7 @@ if rest and rest ~= '' and step == 0 then
     local ${each('left$', ', ')} = ${each('s[at + $]', ', ')}
     ${each('<counts>')}
     if ${each('left$', ' + ')} > 0 then held[#held + 1] = { ${each('left$', ', ')}, id = s[at] } end
+    lastId = s[at]
   end
 end
 for o = ${3 * count + 1}, #ARGV, 3 do
@@ -221,22 +222,23 @@ for o = ${3 * count + 1}, #ARGV, 3 do
     local room = min(max(cost, ARGV[o + 2]), ${each('<free>', ', ')})
     if cost == 0 or cost <= room then
       took = max(cost, room)
-      if op ~= '0' then n = took end
+      n = took
     end
   end
-  if n > 0 then
+  if n > 0 and op ~= '0' then
     ${each('<take>')}
     dirty = true
     if op == '2' then
-      id = now * 1000 + time[2] % 1000
-      if held[1] then id = max(id, held[#held].id + 1) end
+      id = max(now * 1000 + time[2] % 1000, lastId + 1)
+      lastId = id
       if floor(id / 1000) > now then id = 0
       else held[#held + 1] = { ${each('<parts>', ', ')}, id = id } end
       if #held > 1000 then table.remove(held, 1) end
     end
+    n = 0
   end
   if op < '3' then
-    ${each(`local free$, wait$ = <free>, 0
+    ${each(`local free$, wait$ = <free> - n, 0
     if took < 0 and cost > free$ and cost <= A$ then
       <wait>
     end`)}
@@ -244,6 +246,7 @@ for o = ${3 * count + 1}, #ARGV, 3 do
   end
 end
 if dirty then
+  local n = 0
   local ttl = max(0, ${each('<full>', ', ')})
   if ttl > 0 then
     ${each('<save>')}

@@ -1,0 +1,77 @@
+import { expect } from 'vitest';
+import type { RateLimitPolicy, StoredRateLimiter, StoredReservation } from '../../src/rate-limit/index.ts';
+import type { RedisSend } from '../../src/redis/index.ts';
+import { Reference } from '../rate-limit/reference.ts';
+import type { Charge } from '../rate-limit/reference.ts';
+import type { Step } from '../rate-limit/trace.ts';
+
+/** A clock of the server that a test sets, in Unix milliseconds. */
+export interface ServerClock {
+  ms: number;
+}
+
+/**
+ * Runs the script as it is, save that it reads the time from `clock`, and that keys outlive the test: they expire by
+ * the real one.
+ */
+export function pinnedTo(clock: ServerClock, send: RedisSend): RedisSend {
+  let calls = 0;
+  return async ([name, lua, ...rest], key) => {
+    if (name === 'EVALSHA') throw new Error('NOSCRIPT');
+    const pinned = lua!
+      .replace("call('TIME')", '{ ARGV[#ARGV - 1], ARGV[#ARGV] }')
+      .replace('#ARGV, 3 do', '#ARGV - 2, 3 do')
+      .replace('min(ttl, 1e13)', '1e13');
+    const seconds = Math.floor(clock.ms / 1000);
+    // No two scripts run in the same microsecond.
+    const us = (clock.ms - seconds * 1000) * 1000 + (calls++ % 1000);
+    return send(['EVAL', pinned, ...rest, String(seconds), String(us)], key);
+  };
+}
+
+/** A limiter over a store and the reference, moved together. Every answer must be the same. */
+export class StoredPair {
+  decisions = 0;
+  readonly #limiter: StoredRateLimiter;
+  readonly #reference: Reference;
+  readonly #clock: ServerClock;
+  readonly #open: { readonly reservation: StoredReservation; readonly charge: Charge; readonly key: string }[] = [];
+
+  constructor(limiter: StoredRateLimiter, policies: readonly RateLimitPolicy[], clock: ServerClock) {
+    this.#limiter = limiter;
+    this.#reference = new Reference(policies);
+    this.#clock = clock;
+  }
+
+  async run(step: Step): Promise<void> {
+    if (step.do === 'wait') this.#clock.ms += Math.ceil(step.ms);
+    else if (step.do === 'settle') await this.#settle(step.which, step.actual);
+    else if (step.do === 'reset') {
+      await this.#limiter.reset(step.key);
+      this.#reference.reset(step.key);
+    } else if (step.do !== 'back') await this.#decide(step.do, step.key, step.cost);
+  }
+
+  async #decide(verb: 'consume' | 'peek' | 'tryAcquire' | 'reserve', key: string, cost: number): Promise<void> {
+    this.decisions++;
+    const nowMs = this.#clock.ms;
+    const reservation = verb === 'reserve' ? await this.#limiter.reserve(key, cost) : undefined;
+    const charge = this.#reference.take(key, cost, nowMs);
+    if (verb === 'reserve') expect(reservation !== undefined).toBe(charge !== undefined);
+    const isPeek = verb === 'peek';
+    const got = verb === 'reserve' ? reservation?.decision : await this.#limiter[isPeek ? verb : 'consume'](key, cost);
+    const source = got?.source;
+    if (got) expect(got).toEqual({ ...this.#reference.decision(key, cost, nowMs, charge !== undefined, got), source });
+    if (isPeek && charge) charge.units = 0;
+    if (reservation && charge) this.#open.push({ reservation, charge, key });
+  }
+
+  async #settle(which: number, actual: number): Promise<void> {
+    const [open] = this.#open.splice(this.#open.length - 1 - (which % (this.#open.length || 1)), 1);
+    if (!open) return;
+    await (actual === 0 ? open.reservation.cancel() : open.reservation.settle(actual));
+    const excess = actual - open.charge.units;
+    open.charge.units = Math.min(open.charge.units, actual);
+    if (excess > 0) this.#reference.owe(open.key, excess, this.#clock.ms);
+  }
+}
