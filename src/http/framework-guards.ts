@@ -121,7 +121,7 @@ export interface FastifyReplyLike {
 export function fastifyRateLimit<R extends FastifyRequestLike = FastifyRequestLike>(
   limiter: GuardLimiter,
   options: RateLimitGuardOptions<R>,
-): (request: R, reply: FastifyReplyLike) => Promise<unknown> {
+): (request: NoInfer<R>, reply: FastifyReplyLike) => Promise<unknown> {
   const guard = createGuard(limiter, options);
   return async (request, reply) => {
     const { headers, refusal, settle } = await guard(request);

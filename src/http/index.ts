@@ -19,5 +19,5 @@ export type {
   NodeResponseLike,
 } from './framework-guards.ts';
 export { resilientFetch } from './resilient-fetch.ts';
-export type { FetchLike, ResilientFetchOptions } from './resilient-fetch.ts';
+export type { FetchLike, FetchPolicy, ResilientFetchOptions } from './resilient-fetch.ts';
 export { FetchFailedError } from './fetch-failure.ts';

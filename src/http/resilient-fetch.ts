@@ -9,6 +9,9 @@ import { retryHintMs } from './retry-hint.ts';
 /** `fetch`, or what is called as it is. */
 export type FetchLike = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
+/** Any policy, of this library or not; one that answers on its own, as a fallback does, answers with a `Response`. */
+export type FetchPolicy = Pick<Policy<Response>, 'run' | '~adds'>;
+
 /** Options of {@link resilientFetch}. */
 export interface ResilientFetchOptions {
   /**
@@ -98,7 +101,7 @@ class FetchCall {
       !isOneShot(request, init?.body) && guarded(false, settings.isRepeatable, method.toUpperCase(), headers);
   }
 
-  async run(policy: Pick<Policy<Response>, 'run'>): Promise<Response> {
+  async run(policy: FetchPolicy): Promise<Response> {
     let answer: Response | undefined;
     try {
       answer = await policy.run((context) => this.#attempt(context), { signal: this.#signal });
@@ -175,14 +178,9 @@ class FetchCall {
  * console.log(await (await get('https://example.org/')).text()); // fine
  * ```
  *
- * @param policy - Anything with the `run` of a policy; a fallback in it must answer with a `Response`.
  * @throws TypeError when `policy` has no `run`, or an option is no function.
  */
-export function resilientFetch(
-  policy: Pick<Policy<Response>, 'run'>,
-  fetch: FetchLike,
-  options: ResilientFetchOptions = {},
-): FetchLike {
+export function resilientFetch(policy: FetchPolicy, fetch: FetchLike, options: ResilientFetchOptions = {}): FetchLike {
   if (typeof policy?.run !== 'function') refuse('policy', 'a policy (an object with a run method)', policy);
   if (typeof fetch !== 'function') refuse('fetch', 'a function', fetch);
   const {
