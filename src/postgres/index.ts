@@ -11,5 +11,7 @@ export type {
   SqlQuery,
   SqlValue,
 } from './client.ts';
+export { postgresRateLimiter } from './rate-limit.ts';
+export type { PostgresRateLimiterOptions } from './rate-limit.ts';
 export { postgresWorkerLeaseStore } from './worker-lease.ts';
 export type { PostgresWorkerLeaseStoreOptions } from './worker-lease.ts';
