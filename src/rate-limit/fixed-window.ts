@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.ts';
 import { shortClock } from '../core/clock.ts';
 import { checkRule } from './define-policy.ts';
 import type { PolicyOptions } from './define-policy.ts';
-import type { Kernel, Mark } from './kernel.ts';
-import { Columns, definePolicy, FRESH } from './kernel.ts';
+import type { Kernel, Look, Mark } from './kernel.ts';
+import { Columns, definePolicy } from './kernel.ts';
 import type { FixedWindowPolicy } from './rate-limit-policy.ts';
 
 /** Options of {@link fixedWindow}. */
@@ -69,15 +69,9 @@ class Windows extends Columns implements Kernel {
     this.#epoch = epoch;
   }
 
-  clear(slot: number): void {
-    this.copy(FRESH, slot);
+  override clear(slot: number): void {
+    super.clear(slot);
     this.#journals?.delete(slot);
-  }
-
-  tryCharge(slot: number, nowMs: number, cost: number): boolean {
-    if (cost > this.free(slot, nowMs)) return cost === 0;
-    if (cost > 0) this.charge(slot, nowMs, cost);
-    return true;
   }
 
   charge(slot: number, nowMs: number, units: number, isShared?: boolean): void {
@@ -86,19 +80,13 @@ class Windows extends Columns implements Kernel {
     this.#add(slot, nowMs, units, isShared);
   }
 
-  free(slot: number, nowMs: number): number {
-    return this.#limit - this.#used(slot, nowMs);
+  look(slot: number, nowMs: number, cost: number): Look {
+    const free = this.#limit - this.#used(slot, nowMs);
+    const resetMs = Math.max(0, this.state[2 * slot]! - nowMs);
+    return { free, waitMs: cost > this.#limit ? Infinity : cost > free ? resetMs : 0, resetMs };
   }
 
-  waitMs(slot: number, nowMs: number, cost: number): number {
-    return cost > this.#limit ? Infinity : this.resetMs(slot, nowMs);
-  }
-
-  resetMs(slot: number, nowMs: number): number {
-    return Math.max(0, this.state[2 * slot]! - nowMs);
-  }
-
-  isIdle(slot: number, nowMs: number): boolean {
+  override isIdle(slot: number, nowMs: number): boolean {
     const last = this.#journals?.get(slot)?.at(-1);
     return nowMs >= (last ? last.atMs + this.#windowMs : this.state[2 * slot]!);
   }

@@ -18,25 +18,33 @@ export interface Kernel {
   copy(from: number, to: number): void;
   /** Makes a slot as good as new, and its marks worthless. */
   clear(slot: number): void;
-  /** Charges `cost` units if they are free. */
+  /** Whether `cost` units, at least 1, are free. */
+  fits(slot: number, nowMs: number, cost: number): boolean;
+  /** Charges `cost` units, at least 1, if they are free. */
   tryCharge(slot: number, nowMs: number, cost: number): boolean;
   /**
    * Charges units whether they are free or not. A slot that is `shared` by several keys must stay at least as full as
    * each of them would be alone.
    */
   charge(slot: number, nowMs: number, units: number, isShared?: boolean): void;
-  /** Units that are free; negative in debt. */
-  free(slot: number, nowMs: number): number;
-  /** How long until `cost` units are free, which are not now; Infinity when there never are as many. */
-  waitMs(slot: number, nowMs: number, cost: number): number;
-  /** How long until the slot is as good as new. */
-  resetMs(slot: number, nowMs: number): number;
+  /** How matters stand, for one who asks for `cost` units: at least 1, or the wait means nothing. */
+  look(slot: number, nowMs: number, cost: number): Look;
   /** Whether the slot is as good as new, whatever becomes of its reservations. */
   isIdle(slot: number, nowMs: number): boolean;
   /** Charges a reservation. */
   reserve(slot: number, nowMs: number, units: number): Mark;
   /** Ends a reservation made in this slot, since when it was not cleared, as if it had been of `units` less. */
   release(slot: number, nowMs: number, mark: Mark, units: number): void;
+}
+
+/** How matters stand with a slot. */
+export interface Look {
+  /** Units that are free; negative in debt. */
+  readonly free: number;
+  /** How long until as many are free as were asked for; Infinity when there never are. */
+  readonly waitMs: number;
+  /** How long until the slot is as good as new. */
+  readonly resetMs: number;
 }
 
 /** Makes the kernel of a policy. `clock` is asked for nothing but Unix time. */
@@ -56,13 +64,16 @@ export function kernelOf(policy: RateLimitPolicy): KernelFactory | undefined {
 }
 
 /** The state of slots as numbers, `width` of them per slot, all 0 in a slot that is as good as new. */
-export class Columns {
+export abstract class Columns {
   protected state: Float64Array = new Float64Array(0);
   readonly #width: number;
 
   constructor(width: number) {
     this.#width = width;
   }
+
+  abstract charge(slot: number, nowMs: number, units: number): void;
+  abstract look(slot: number, nowMs: number, cost: number): Look;
 
   grow(slots: number): void {
     const { state } = this;
@@ -73,5 +84,23 @@ export class Columns {
   copy(from: number, to: number): void {
     const width = this.#width;
     this.state.copyWithin(to * width, from * width, from * width + width);
+  }
+
+  clear(slot: number): void {
+    this.copy(FRESH, slot);
+  }
+
+  fits(slot: number, nowMs: number, cost: number): boolean {
+    return cost <= this.look(slot, nowMs, 0).free;
+  }
+
+  tryCharge(slot: number, nowMs: number, cost: number): boolean {
+    const isFree = this.fits(slot, nowMs, cost);
+    if (isFree) this.charge(slot, nowMs, cost);
+    return isFree;
+  }
+
+  isIdle(slot: number, nowMs: number): boolean {
+    return this.look(slot, nowMs, 0).resetMs === 0;
   }
 }

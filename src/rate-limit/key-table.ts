@@ -52,7 +52,7 @@ export class KeyTable {
     if (nowMs >= this.#sharedUntilMs) return FRESH;
     const cells = this.#cells(key);
     for (const kernel of this.#kernels) {
-      const free = cells.map((cell) => kernel.free(cell, nowMs));
+      const free = cells.map((cell) => kernel.look(cell, nowMs, 0).free);
       kernel.copy(cells[free.indexOf(Math.max(...free))]!, ESTIMATE);
     }
     return ESTIMATE;
@@ -90,7 +90,7 @@ export class KeyTable {
 
   /** When to look for room again: once the key that was looked at last can be given up, if it stays away. */
   waitMs(nowMs: number): number {
-    return Math.max(1, ...this.#kernels.map((kernel) => kernel.resetMs(this.#seen, nowMs)));
+    return Math.max(1, ...this.#kernels.map((kernel) => kernel.look(this.#seen, nowMs, 0).resetMs));
   }
 
   /** Notes an open reservation, until its slot is another key's. */
@@ -112,7 +112,7 @@ export class KeyTable {
     for (const cell of this.#cells(key)) {
       for (const kernel of this.#kernels) {
         kernel.charge(cell, nowMs, units, !isDebt);
-        this.#sharedUntilMs = Math.max(this.#sharedUntilMs, nowMs + kernel.resetMs(cell, nowMs));
+        this.#sharedUntilMs = Math.max(this.#sharedUntilMs, nowMs + kernel.look(cell, nowMs, 0).resetMs);
       }
     }
   }

@@ -90,6 +90,9 @@ export function policyList(policy: RateLimitPolicy | readonly RateLimitPolicy[])
   return policies;
 }
 
+/** For decisions that no policy refuses: shared, and so frozen, as the names of each policy are. */
+const NONE: readonly string[] = /* @__PURE__ */ Object.freeze<string[]>([]);
+
 /** A reservation that was charged to a slot, and what to take back from each kernel. */
 interface Hold {
   slot: number;
@@ -99,7 +102,8 @@ interface Hold {
 class KeyedLimiter implements RateLimiter {
   readonly policies: readonly RateLimitPolicy[];
   readonly #kernels: readonly Kernel[];
-  /** The kernel of a limiter that has but one, and nobody to tell. */
+  readonly #names: readonly (readonly string[])[];
+  /** The kernel of a limiter that has but one. */
   readonly #only: Kernel | undefined;
   readonly #table: KeyTable;
   readonly #slots: ReadonlyMap<string, number>;
@@ -122,7 +126,8 @@ class KeyedLimiter implements RateLimiter {
     } = options;
     this.policies = policies;
     this.#kernels = policies.map((policy) => kernelOf(policy)!(clock));
-    this.#only = policies[1] || shadow || onDecision ? undefined : this.#kernels[0];
+    this.#names = policies.map(({ name }) => Object.freeze([name]));
+    this.#only = policies[1] ? undefined : this.#kernels[0];
     this.#table = new KeyTable(this.#kernels, integer('maxKeys', maxKeys, 1, 2 ** 23), random);
     this.#slots = this.#table.slots;
     this.#clock = clock ?? systemTime;
@@ -136,13 +141,13 @@ class KeyedLimiter implements RateLimiter {
   }
 
   tryAcquire(key = '', cost = 1): boolean {
-    const only = this.#only;
-    if (!only && (this.#isShadow || this.#onDecision)) return this.consume(key, cost).allowed;
+    if (this.#isShadow || this.#onDecision) return this.consume(key, cost).allowed;
     if (cost !== 1) integer('cost', cost, 0);
     const nowMs = this.#tick();
     const slot = this.#slots.get(key);
-    if (only && slot !== undefined) return only.tryCharge(slot, nowMs, cost);
-    return this.#take(key, slot ?? this.#table.unknown(key, nowMs), nowMs, cost) >= 0;
+    return this.#only && slot !== undefined && cost > 0
+      ? this.#only.tryCharge(slot, nowMs, cost)
+      : this.#take(key, slot ?? this.#table.unknown(key, nowMs), nowMs, cost) >= 0;
   }
 
   consume(key = '', cost = 1): RateLimitDecision {
@@ -193,7 +198,7 @@ class KeyedLimiter implements RateLimiter {
   /** Charges the key if every policy lets it; answers the slot that shows it, or why not. */
   #take(key: string, found: number, nowMs: number, cost: number, isTrial?: boolean, hold?: Hold): number {
     if (cost === 0) return found;
-    for (const kernel of this.#kernels) if (cost > kernel.free(found, nowMs)) return REFUSED;
+    for (const kernel of this.#kernels) if (!kernel.fits(found, nowMs, cost)) return REFUSED;
     const hasSlot = found >= FIRST || this.#table.hasRoom(nowMs);
     if (!hasSlot && this.#isDenying) return FULL;
     if (!hasSlot && !isTrial) {
@@ -224,24 +229,33 @@ class KeyedLimiter implements RateLimiter {
   }
 
   #report(slot: number, nowMs: number, cost: number, outcome: number): RateLimitDecision {
-    const violated: string[] = [];
-    let worst = this.policies[0]!;
+    const wanted = outcome === REFUSED ? cost : 0;
+    let violated = NONE;
+    let worst = 0;
     let remaining = Infinity;
-    let retryAfterMs = outcome === FULL ? this.#table.waitMs(nowMs) : 0;
+    let retryAfterMs = 0;
     let resetAfterMs = 0;
-    this.#kernels.forEach((kernel, at) => {
-      const policy = this.policies[at]!;
-      const free = Math.max(0, kernel.free(slot, nowMs));
-      const waitMs = outcome === REFUSED && cost > free ? kernel.waitMs(slot, nowMs, cost) : 0;
-      if (waitMs > 0) violated.push(policy.name);
-      if (waitMs > retryAfterMs || (waitMs === retryAfterMs && free < remaining) || outcome === FULL) {
-        worst = policy;
+    for (let at = 0; at < this.#kernels.length; at++) {
+      const look = this.#kernels[at]!.look(slot, nowMs, wanted);
+      const free = Math.max(0, look.free);
+      const waitMs = wanted > 0 ? look.waitMs : 0;
+      if (waitMs > 0) violated = violated === NONE ? this.#names[at]! : [...violated, ...this.#names[at]!];
+      if (waitMs > retryAfterMs || (waitMs === retryAfterMs && free < remaining)) {
+        worst = at;
         remaining = free;
-        retryAfterMs = Math.max(retryAfterMs, waitMs);
+        retryAfterMs = waitMs;
       }
-      resetAfterMs = Math.max(resetAfterMs, kernel.resetMs(slot, nowMs));
-    });
-    const { name, limit } = worst;
-    return { allowed: outcome >= 0, policy: name, limit, remaining, retryAfterMs, resetAfterMs, violated };
+      resetAfterMs = Math.max(resetAfterMs, look.resetMs);
+    }
+    const { name, limit } = this.policies[worst]!;
+    return {
+      allowed: outcome >= 0,
+      policy: name,
+      limit,
+      remaining,
+      retryAfterMs: outcome === FULL ? this.#table.waitMs(nowMs) : retryAfterMs,
+      resetAfterMs,
+      violated,
+    };
   }
 }

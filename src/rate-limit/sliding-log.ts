@@ -1,8 +1,8 @@
 import { integer } from '../core/check.ts';
 import { checkRule } from './define-policy.ts';
 import type { PolicyOptions } from './define-policy.ts';
-import type { Kernel, Mark } from './kernel.ts';
-import { definePolicy } from './kernel.ts';
+import type { Kernel, Look, Mark } from './kernel.ts';
+import { Columns, definePolicy } from './kernel.ts';
 import type { SlidingLogPolicy } from './rate-limit-policy.ts';
 
 /** Options of {@link slidingLog}. */
@@ -41,6 +41,8 @@ interface Log {
   total: number;
 }
 
+const NOTHING: Log = { timesMs: [], units: [], head: 0, total: 0 };
+
 /** When a reservation was charged. */
 interface LogMark {
   readonly atMs: number;
@@ -50,7 +52,7 @@ interface LogMark {
  * Units taken close together share an entry that leaves with the last of them: later than some, never earlier. Where
  * entries are enough for every unit, close together means in the same millisecond.
  */
-class Logs implements Kernel {
+class Logs extends Columns implements Kernel {
   readonly #limit: number;
   readonly #windowMs: number;
   readonly #maxEntries: number;
@@ -58,27 +60,16 @@ class Logs implements Kernel {
   readonly #logs: (Log | undefined)[] = [];
 
   constructor(limit: number, windowMs: number, maxEntries: number) {
+    super(0);
     this.#limit = limit;
     this.#windowMs = windowMs;
     this.#maxEntries = maxEntries;
     this.#stepMs = maxEntries < limit ? Math.ceil(windowMs / (maxEntries - 1)) : 1;
   }
 
-  grow(): void {}
-
-  copy(from: number, to: number): void {
+  override copy(from: number, to: number): void {
     const log = this.#logs[from];
     this.#logs[to] = log && { ...log, timesMs: [...log.timesMs], units: [...log.units] };
-  }
-
-  clear(slot: number): void {
-    this.#logs[slot] = undefined;
-  }
-
-  tryCharge(slot: number, nowMs: number, cost: number): boolean {
-    if (cost > this.free(slot, nowMs)) return cost === 0;
-    if (cost > 0) this.charge(slot, nowMs, cost);
-    return true;
   }
 
   charge(slot: number, nowMs: number, units: number): void {
@@ -99,26 +90,16 @@ class Logs implements Kernel {
     }
   }
 
-  free(slot: number, nowMs: number): number {
-    return this.#limit - (this.#turn(slot, nowMs)?.total ?? 0);
-  }
-
-  waitMs(slot: number, nowMs: number, cost: number): number {
-    if (cost > this.#limit) return Infinity;
-    const { timesMs, units, head } = this.#turn(slot, nowMs)!;
-    let lacking = cost - this.free(slot, nowMs);
-    let at = head - 1;
-    while (lacking > 0) lacking -= units[++at]!;
-    return timesMs[at]! + this.#windowMs - nowMs;
-  }
-
-  resetMs(slot: number, nowMs: number): number {
-    const last = this.#turn(slot, nowMs)?.timesMs.at(-1);
-    return last === undefined ? 0 : last + this.#windowMs - nowMs;
-  }
-
-  isIdle(slot: number, nowMs: number): boolean {
-    return this.resetMs(slot, nowMs) === 0;
+  look(slot: number, nowMs: number, cost: number): Look {
+    const windowMs = this.#windowMs;
+    const { timesMs, units, head, total } = this.#turn(slot, nowMs) ?? NOTHING;
+    const free = this.#limit - total;
+    let waitMs = cost > this.#limit ? Infinity : 0;
+    for (let at = head, lacking = cost - free; waitMs < Infinity && lacking > 0; at++) {
+      lacking -= units[at]!;
+      waitMs = timesMs[at]! + windowMs - nowMs;
+    }
+    return { free, waitMs, resetMs: timesMs.length > 0 ? timesMs.at(-1)! + windowMs - nowMs : 0 };
   }
 
   reserve(slot: number, nowMs: number, units: number): LogMark {

@@ -1,8 +1,8 @@
 import { integer } from '../core/check.ts';
 import { checkRule } from './define-policy.ts';
 import type { PolicyOptions } from './define-policy.ts';
-import type { Kernel, Mark } from './kernel.ts';
-import { Columns, definePolicy, FRESH } from './kernel.ts';
+import type { Kernel, Look, Mark } from './kernel.ts';
+import { Columns, definePolicy } from './kernel.ts';
 import type { SlidingWindowPolicy } from './rate-limit-policy.ts';
 
 /** Options of {@link slidingWindow}. */
@@ -43,16 +43,6 @@ class Pairs extends Columns implements Kernel {
     this.#windowMs = windowMs;
   }
 
-  clear(slot: number): void {
-    this.copy(FRESH, slot);
-  }
-
-  tryCharge(slot: number, nowMs: number, cost: number): boolean {
-    if (cost > this.free(slot, nowMs)) return cost === 0;
-    this.charge(slot, nowMs, cost);
-    return true;
-  }
-
   charge(slot: number, nowMs: number, units: number): void {
     const at = this.#turn(slot, nowMs);
     // Debt beyond what can be weighed exactly is more than any time to come will see paid.
@@ -60,34 +50,28 @@ class Pairs extends Columns implements Kernel {
     this.state[at + 2] = Math.min(most, this.state[at + 2]! + units);
   }
 
-  free(slot: number, nowMs: number): number {
+  look(slot: number, nowMs: number, cost: number): Look {
     const at = this.#turn(slot, nowMs);
     const windowMs = this.#windowMs;
-    const weighed = this.state[at + 1]! * (windowMs - (nowMs % windowMs));
-    return this.#limit - this.state[at + 2]! - Math.ceil(weighed / windowMs);
-  }
-
-  waitMs(slot: number, nowMs: number, cost: number): number {
-    const at = this.#turn(slot, nowMs);
-    const windowMs = this.#windowMs;
-    const spare = this.#limit - cost;
+    const restMs = windowMs - (nowMs % windowMs);
     const before = this.state[at + 1]!;
     const within = this.state[at + 2]!;
-    if (spare < 0) return Infinity;
-    // Milliseconds of a window after which its `units` weigh at most `rest`.
-    const after = (units: number, rest: number): number => windowMs - Math.floor((rest * windowMs) / units);
-    const restMs = windowMs - (nowMs % windowMs);
-    return within <= spare ? after(before, spare - within) - (windowMs - restMs) : restMs + after(within, spare);
-  }
-
-  resetMs(slot: number, nowMs: number): number {
-    const at = this.#turn(slot, nowMs);
-    const restMs = this.#windowMs - (nowMs % this.#windowMs);
-    return this.state[at + 2]! > 0 ? restMs + this.#windowMs : this.state[at + 1]! > 0 ? restMs : 0;
-  }
-
-  isIdle(slot: number, nowMs: number): boolean {
-    return this.resetMs(slot, nowMs) === 0;
+    const spare = this.#limit - cost;
+    const free = this.#limit - within - Math.ceil((before * restMs) / windowMs);
+    // Milliseconds of a window after which the units of the one before weigh at most `most`.
+    const after = (units: number, most: number): number => windowMs - Math.floor((most * windowMs) / units);
+    return {
+      free,
+      waitMs:
+        spare < 0
+          ? Infinity
+          : cost <= free
+            ? 0
+            : within > spare
+              ? restMs + after(within, spare)
+              : restMs - windowMs + after(before, spare - within),
+      resetMs: within > 0 ? restMs + windowMs : before > 0 ? restMs : 0,
+    };
   }
 
   reserve(slot: number, nowMs: number, units: number): PairMark {

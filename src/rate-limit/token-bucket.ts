@@ -1,7 +1,7 @@
 import { integer } from '../core/check.ts';
 import { checkRule } from './define-policy.ts';
 import type { PolicyOptions } from './define-policy.ts';
-import type { Kernel, Mark } from './kernel.ts';
+import type { Kernel, Look, Mark } from './kernel.ts';
 import { Columns, definePolicy, FRESH } from './kernel.ts';
 import type { TokenBucketPolicy } from './rate-limit-policy.ts';
 
@@ -81,16 +81,21 @@ class Bucket extends Columns implements Kernel {
     this.state[FRESH] = this.#initialDebt;
   }
 
-  clear(slot: number): void {
-    this.copy(FRESH, slot);
+  override clear(slot: number): void {
+    super.clear(slot);
     this.#journals?.delete(slot);
   }
 
-  tryCharge(slot: number, nowMs: number, cost: number): boolean {
+  override fits(slot: number, nowMs: number, cost: number): boolean {
+    return this.#debt(slot, nowMs) + cost * this.#parts <= this.#capacity;
+  }
+
+  /** Both in one: for most calls all there is to do. */
+  override tryCharge(slot: number, nowMs: number, cost: number): boolean {
     const { state } = this;
     const debt = state[2 * slot]! - (nowMs - state[2 * slot + 1]!) * this.#perMs;
     const next = (debt > 0 ? debt : 0) + cost * this.#parts;
-    if (next > this.#capacity) return cost === 0;
+    if (next > this.#capacity) return false;
     if (this.#journals) this.#note(slot, nowMs, cost * this.#parts);
     state[2 * slot] = next;
     state[2 * slot + 1] = nowMs;
@@ -105,24 +110,15 @@ class Bucket extends Columns implements Kernel {
     this.#set(slot, nowMs, isShared ? Math.max(debt, Math.min(debt + parts, this.#capacity)) : debt + parts);
   }
 
-  free(slot: number, nowMs: number): number {
-    return Math.floor((this.#capacity - this.#debt(slot, nowMs)) / this.#parts);
-  }
-
-  waitMs(slot: number, nowMs: number, cost: number): number {
-    const parts = cost * this.#parts;
-    return parts > this.#capacity
-      ? Infinity
-      : Math.ceil((this.#debt(slot, nowMs) + parts - this.#capacity) / this.#perMs);
-  }
-
-  resetMs(slot: number, nowMs: number): number {
+  look(slot: number, nowMs: number, cost: number): Look {
     const debt = this.#debt(slot, nowMs);
-    return debt > this.#debt(FRESH, nowMs) ? Math.ceil(debt / this.#perMs) : 0;
-  }
-
-  isIdle(slot: number, nowMs: number): boolean {
-    return this.#debt(slot, nowMs) <= this.#debt(FRESH, nowMs);
+    const room = this.#capacity - debt;
+    const parts = cost * this.#parts;
+    return {
+      free: Math.floor(room / this.#parts),
+      waitMs: parts > this.#capacity ? Infinity : Math.max(0, Math.ceil((parts - room) / this.#perMs)),
+      resetMs: debt > this.#debt(FRESH, nowMs) ? Math.ceil(debt / this.#perMs) : 0,
+    };
   }
 
   reserve(slot: number, nowMs: number, units: number): Mark {
