@@ -145,9 +145,14 @@ class KeyedLimiter implements RateLimiter {
     if (cost !== 1) integer('cost', cost, 0);
     const nowMs = this.#tick();
     const slot = this.#slots.get(key);
-    return this.#only && slot !== undefined && cost > 0
-      ? this.#only.tryCharge(slot, nowMs, cost)
-      : this.#take(key, slot ?? this.#table.unknown(key, nowMs), nowMs, cost) >= 0;
+    if (slot === undefined || cost === 0) {
+      return this.#take(key, slot ?? this.#table.unknown(key, nowMs), nowMs, cost) >= 0;
+    }
+    if (this.#only) return this.#only.tryCharge(slot, nowMs, cost);
+    const kernels = this.#kernels;
+    for (let at = 0; at < kernels.length; at++) if (!kernels[at]!.fits(slot, nowMs, cost)) return false;
+    for (let at = 0; at < kernels.length; at++) kernels[at]!.tryCharge(slot, nowMs, cost);
+    return true;
   }
 
   consume(key = '', cost = 1): RateLimitDecision {
