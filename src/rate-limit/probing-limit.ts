@@ -131,7 +131,7 @@ export class ProbingLimit implements LimitAlgorithm {
     // The first latencies may be those of a queue. Where the clock shows none at all, nothing can be learned.
     if ((isNew && isBusy && meanMs > 0) || (isQueueing && this.#nowMs >= this.#probeAtMs)) {
       this.#phase = DRAINING;
-      this.#probeLimit = Math.max(this.#limit.min, Math.floor(flight / 2));
+      this.#probeLimit = Math.min(limit, Math.max(this.#limit.min, Math.floor(flight / 2)));
     }
   }
 

@@ -223,8 +223,11 @@ class PolicyQueue implements RateQueue {
     if (this.#timerAtMs < Infinity) this.#clock.clearTimeout(this.#timer);
     this.#timerAtMs = atMs;
     if (atMs === Infinity) return;
+    const sinceMs = this.#clock.now();
     this.#timer = this.#clock.setTimeout(() => {
       this.#timerAtMs = Infinity;
+      // Where the clock stands still or was set back, the timer's own time counts, or the wait might never end.
+      if (!(this.#clock.now() > sinceMs)) this.#nowMs = Math.max(this.#nowMs, atMs);
       this.pump();
     }, atMs - this.#nowMs);
   }
@@ -259,7 +262,7 @@ class PolicyQueue implements RateQueue {
   #waitMs(slot: number, nowMs: number, cost: number): number {
     let waitMs = 0;
     for (const kernel of this.#kernels) {
-      if (cost > kernel.free(slot, nowMs)) waitMs = Math.max(waitMs, kernel.waitMs(slot, nowMs, cost));
+      if (cost > 0) waitMs = Math.max(waitMs, kernel.look(slot, nowMs, cost).waitMs);
     }
     return waitMs;
   }
