@@ -41,7 +41,7 @@ export class Leases {
   /** Whether another key can have one. */
   hasRoom(key: string): boolean {
     for (const [other, lease] of this.#leases) {
-      if (this.#isAlive(lease)) break;
+      if (other === key || this.#isAlive(lease)) break;
       this.#leases.delete(other);
     }
     return this.#leases.has(key) || this.#leases.size + this.#coming.size < this.#settings.maxKeys;

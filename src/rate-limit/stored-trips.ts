@@ -39,6 +39,8 @@ export class Trips {
   readonly #now: () => number;
   readonly #open = new Map<string, Trip>();
   #failures = 0;
+  /** Trips that the store has answered. */
+  #answers = 0;
   #failure: unknown;
   #suspendedMs = 0;
   #isTrying = false;
@@ -80,24 +82,28 @@ export class Trips {
     const isTrial = this.#failures >= FAILURES;
     if (isTrial && (this.#isTrying || this.pauseMs > 0)) throw this.#failure;
     this.#isTrying = isTrial;
+    const answers = this.#answers;
     try {
       const rows = await this.#run(key, operations);
       if (this.#failures >= FAILURES) emit(this.#settings.onEvent, { type: 'store-resumed' });
       this.#failures = 0;
+      this.#answers++;
       return rows;
     } catch (error) {
-      this.#fail(error);
+      this.#fail(error, answers === this.#answers);
       throw error;
     } finally {
       if (isTrial) this.#isTrying = false;
     }
   }
 
-  #fail(error: unknown): void {
+  /** What was answered meanwhile is there: one node of a cluster is down, or one key is of another kind. */
+  #fail(error: unknown, isAll: boolean): void {
     const { onEvent, cooldownMs } = this.#settings;
+    emit(onEvent, { type: 'store-error', error });
+    if (!isAll) return;
     this.#failure = error;
     this.#suspendedMs = this.#now();
-    emit(onEvent, { type: 'store-error', error });
     if (++this.#failures === FAILURES) emit(onEvent, { type: 'store-suspended', cooldownMs });
   }
 }
