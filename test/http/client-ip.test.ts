@@ -12,7 +12,7 @@ const forwarded = (field: string, options: ClientIpOptions = { trustedProxies: 1
   clientIp(through('10.0.0.1', field, 'forwarded'), { header: 'Forwarded', ...options });
 
 describe('clientIp', () => {
-  it('trusts no proxy unless told to', () => {
+  it('no proxy is trusted unless told to', () => {
     for (const header of ['x-forwarded-for', 'forwarded', 'x-real-ip']) {
       const request = through('192.0.2.7', header === 'forwarded' ? 'for=6.6.6.6' : '6.6.6.6', header);
       expect(clientIp(request)).toBe('192.0.2.7');
@@ -110,7 +110,7 @@ describe('clientIp', () => {
     },
   );
 
-  it('is never an entry that only the client itself has written', () => {
+  it('the address of a client is never an entry that only the client itself has written', () => {
     const forged = fc.oneof(
       fc.string(),
       fc.string({ unit: fc.constantFrom('"', '\\', ',', ';', '=', 'for', '6.6.6.6', ' ') }),

@@ -191,7 +191,7 @@ describe.each(frameworks)('%s', (name, start) => {
     expect(JSON.parse(answers[3]!.text)).toEqual(PROBLEM);
   });
 
-  it('counts clients by address bits, whatever the notation', async () => {
+  it('clients are counted by the bits of their address, whatever the notation', async () => {
     await using server = await start({ limiter: threeAtOnce() });
     const statuses = [];
     for (const ip of ['::ffff:192.0.2.7', '192.0.2.7', '::ffff:c000:207', '192.0.2.7', '192.0.2.8']) {
@@ -212,7 +212,7 @@ describe.each(frameworks)('%s', (name, start) => {
     await eventually(() => expect(left()).toBe(2));
   });
 
-  it('keeps the cost of an answer that the client did not wait for', async () => {
+  it('an answer that the client did not wait for keeps its cost', async () => {
     const limiter = threeAtOnce();
     const refunded: number[] = [];
     await using server = await start({ limiter, refund: (status) => refunded.push(status) > 0 });

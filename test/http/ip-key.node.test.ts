@@ -17,7 +17,7 @@ const nearly = fc
   );
 
 describe('what is an address', () => {
-  it('is what Node takes for one', () => {
+  it('what is an address is what Node takes for one', () => {
     fc.assert(
       fc.property(nearly, (text) => {
         expect(ipKey(text) !== undefined, text).toBe(isIP(text) !== 0);

@@ -72,7 +72,7 @@ describe('ipKey', () => {
     expect(ipKey(undefined)).toBeUndefined();
   });
 
-  it('is the same for every notation of the same address', () => {
+  it('a key is the same for every notation of an address', () => {
     fc.assert(
       fc.property(
         ipv6Groups.chain((groups) => fc.tuple(anyNotation(groups), anyNotation(groups))),
@@ -85,7 +85,7 @@ describe('ipKey', () => {
     );
   });
 
-  it('of IPv4 in any of its IPv6 notations is that of IPv4', () => {
+  it('IPv4 in any of its IPv6 notations has the key of IPv4', () => {
     fc.assert(
       fc.property(
         ipv4Groups.chain((low) =>
@@ -108,7 +108,7 @@ describe('ipKey', () => {
     );
   });
 
-  it('is the same for two addresses exactly when their first bits are', () => {
+  it('two addresses have the same key exactly when their first bits are the same', () => {
     const bitsOf = (groups: readonly number[]): string => groups.map((g) => g.toString(2).padStart(16, '0')).join('');
     fc.assert(
       fc.property(

@@ -49,7 +49,7 @@ function expectKey(parameters: Parameters, key: string | Uint8Array | undefined)
 }
 
 describe('an independent parser of structured fields', () => {
-  it('reads back every policy, rest and key that the fields were made of', () => {
+  it('every policy, rest and key that the fields were made of is read back by an independent parser of structured fields', () => {
     fc.assert(
       fc.property(fc.array(item, { minLength: 1, maxLength: 5 }), (items) => {
         const headers = rateLimitHeaders(items);
@@ -76,7 +76,7 @@ describe('an independent parser of structured fields', () => {
     );
   });
 
-  it('refuses every name that is not printable ASCII, and takes every other', () => {
+  it('a name that is not printable ASCII is refused, and every other is taken', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (name) => {
         const headers = (): unknown => rateLimitHeaders([{ name, quota: 1 }]);
@@ -86,7 +86,7 @@ describe('an independent parser of structured fields', () => {
     );
   });
 
-  it('finds no Retry-After that is too early, or before the end of an effective window, whatever the jitter', () => {
+  it('no Retry-After is too early, or before the end of an effective window, whatever the jitter', () => {
     fc.assert(
       fc.property(
         fc.array(item, { minLength: 1, maxLength: 4 }),

@@ -27,7 +27,7 @@ describe('rateLimitHeaders', () => {
     });
   });
 
-  it('tells no time to a client whose request can never pass', () => {
+  it('a client whose request can never pass is told no time', () => {
     expect(rateLimitHeaders([{ name: 'a', decision: NEVER }])).toEqual({
       'RateLimit-Policy': '"a";q=10',
       RateLimit: '"a";r=10',
@@ -38,7 +38,7 @@ describe('rateLimitHeaders', () => {
     });
   });
 
-  it('says a second at least, for there are no smaller ones', () => {
+  it('every wait is a second at least, for there are no smaller ones', () => {
     const soon = { ...REFUSED, retryAfterMs: 0.5 };
     const headers = rateLimitHeaders([{ name: 'a', decision: soon, windowMs: 100 }]);
     expect(headers).toMatchObject({ 'RateLimit-Policy': '"a";q=10;w=1', RateLimit: '"a";r=0;t=1', 'Retry-After': '1' });
@@ -132,7 +132,7 @@ describe('rateLimitHeaders', () => {
     expect(RateLimit).toBe(String.raw`"a\"b\\c";r=7;t=2`);
   });
 
-  it('adds jitter to what a refused client is told, and to nothing else', () => {
+  it('jitter is added to what a refused client is told, and to nothing else', () => {
     const options: RateLimitHeaderOptions = { jitterMs: 10_000, random: () => 0.5, format: 'both', clock };
     expect(rateLimitHeaders([{ name: 'a', decision: REFUSED }], options)).toMatchObject({
       RateLimit: '"a";r=0;t=7',

@@ -17,15 +17,18 @@ describe('requests', () => {
     },
   );
 
-  it.each(['POST', 'PATCH', 'post', 'LOCK'])('with %s, which is not idempotent, are sent once', async (method) => {
-    const server = serverOf(answer(500), answer(200));
-    expect((await resilientFetch(atOnce(), server.fetch)(URL_, { method })).status).toBe(500);
-    const input = { method, url: URL_, headers: new Headers(), body: null, signal: new AbortController().signal };
-    const request = input as unknown as Request;
-    const again = serverOf(answer(500), answer(200));
-    expect((await resilientFetch(atOnce(), again.fetch)(request)).status).toBe(500);
-    expect([server.requests.length, again.requests.length]).toEqual([1, 1]);
-  });
+  it.each(['POST', 'PATCH', 'post', 'LOCK'])(
+    'a request with a method that is not idempotent is sent once',
+    async (method) => {
+      const server = serverOf(answer(500), answer(200));
+      expect((await resilientFetch(atOnce(), server.fetch)(URL_, { method })).status).toBe(500);
+      const input = { method, url: URL_, headers: new Headers(), body: null, signal: new AbortController().signal };
+      const request = input as unknown as Request;
+      const again = serverOf(answer(500), answer(200));
+      expect((await resilientFetch(atOnce(), again.fetch)(request)).status).toBe(500);
+      expect([server.requests.length, again.requests.length]).toEqual([1, 1]);
+    },
+  );
 
   it('are repeated when isRepeatable says so, by method and headers', async () => {
     const asked: unknown[] = [];
@@ -91,7 +94,7 @@ describe('requests', () => {
     expect(init).toEqual({ headers: { a: 'b' } });
   });
 
-  it('that must not be repeated are sent once by a hedge and by a retry around a timeout', async () => {
+  it('a request that must not be repeated is sent once by a hedge and by a retry around a timeout', async () => {
     const clock = createVirtualClock();
     const slow = gate<Response>();
     const server = serverOf(() => slow.promise);

@@ -69,7 +69,7 @@ function endless(response: ServerResponse, status: number): void {
 const quick = retry({ maxAttempts: 4, backoff: () => 1 });
 
 describe('connections', () => {
-  it('of failed answers whose body never ends are closed, so that no socket leaks', async () => {
+  it('the connection of a failed answer whose body never ends is closed, so that no socket leaks', async () => {
     await using server = await serverWith((_, response, nth) => {
       if (nth % 4 === 0) response.end('done');
       else endless(response, 503);
@@ -82,7 +82,7 @@ describe('connections', () => {
     expect(server.made).toBeGreaterThanOrEqual(15);
   });
 
-  it('of short failed answers are used again by the next attempt', async () => {
+  it('the connection of a short failed answer is used again by the next attempt', async () => {
     await using server = await serverWith((_, response, nth) => {
       response.statusCode = nth % 4 === 0 ? 200 : 503;
       response.end('x'.repeat(5_000));
@@ -94,7 +94,7 @@ describe('connections', () => {
     expect(server.made).toBeLessThanOrEqual(4);
   });
 
-  it('of an attempt that timed out or lost against another are closed', async () => {
+  it('the connection of an attempt that timed out or lost against another is closed', async () => {
     await using server = await serverWith((_, response, nth) => {
       if (nth % 2 === 0) response.end('done');
     });
@@ -118,7 +118,7 @@ describe('connections', () => {
 });
 
 describe('a signal of the caller', () => {
-  it('ends the reading of a body after the policy is over', async () => {
+  it('a signal of the caller ends the reading of a body when the policy is long over', async () => {
     await using server = await serverWith((_, response) => endless(response, 200));
     const controller = new AbortController();
     const get = resilientFetch(pipeline(quick, timeout({ ms: 5_000 })), fetch);
@@ -130,7 +130,7 @@ describe('a signal of the caller', () => {
     await eventually(() => expect(server.open).toBe(0));
   });
 
-  it('that outlives many calls collects no listener and no memory', { timeout: 60_000 }, async () => {
+  it('a signal that outlives many calls collects no listener and no memory', { timeout: 60_000 }, async () => {
     const { signal } = new AbortController();
     const busy = async (): Promise<Response> => new Response('busy', { status: 503 });
     const get = resilientFetch(retry({ maxAttempts: 2, backoff: () => 0 }), busy);

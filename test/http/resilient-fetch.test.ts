@@ -24,7 +24,7 @@ describe('answers', () => {
     expect(server.requests).toHaveLength(3);
   });
 
-  it('give the last answer to the caller when the policy gives up on it, its body unread', async () => {
+  it('the last answer goes to the caller when the policy gives up on it, its body unread', async () => {
     const server = serverOf(answer(503), answer(503), answer(500));
     const response = await resilientFetch(atOnce(), server.fetch)(URL_);
     expect([response.status, response.bodyUsed, await response.text()]).toEqual([500, false, 'status 500']);
@@ -53,7 +53,7 @@ describe('answers', () => {
     expect(isRejection(error)).toBe(false);
   });
 
-  it('open a circuit, which then turns requests away', async () => {
+  it('failed answers open a circuit, which then turns requests away', async () => {
     const breaker = createCircuitBreaker({ trip: consecutiveFailures(2), openDurationMs: 1_000 });
     const server = serverOf(answer(500));
     const get = resilientFetch(breaker, server.fetch);
@@ -78,7 +78,7 @@ describe('answers', () => {
 });
 
 describe('errors', () => {
-  it('of fetch come through unchanged when attempts are used up', async () => {
+  it('an error of fetch comes through unchanged', async () => {
     const failure = new TypeError('fetch failed');
     const server = serverOf(failure);
     await expect(resilientFetch(atOnce(), server.fetch)(URL_)).rejects.toBe(failure);
@@ -144,7 +144,7 @@ describe('hints of the server', () => {
     expect(failures).toMatchObject([{ retryAfterMs: expected }]);
   });
 
-  it('are waited for exactly', async () => {
+  it('a wait that the server asks for is kept to the millisecond', async () => {
     const clock = createVirtualClock();
     const startsMs: number[] = [];
     const server = serverOf(
@@ -162,7 +162,7 @@ describe('hints of the server', () => {
     expect(startsMs).toEqual([0, 3_000, 5_000]);
   });
 
-  it('that ask for too long a wait give the answer to the caller at once', async () => {
+  it('an answer that asks for too long a wait goes to the caller at once', async () => {
     const clock = createVirtualClock();
     const server = serverOf(answer(429, { 'Retry-After': '61' }));
     expect((await resilientFetch(retry({ clock }), server.fetch)(URL_)).status).toBe(429);

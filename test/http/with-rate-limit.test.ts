@@ -10,7 +10,7 @@ import { byUser, kinds, limitsOf, PROBLEM, remote, request, threeAtOnce } from '
 const hello = (): Response => new Response('hello');
 
 describe.each(kinds)('withRateLimit with a limiter %s', (_, over) => {
-  it('passes what the limiter admits and answers the rest with 429, headers and problem details', async () => {
+  it('a guard passes what the limiter admits and answers the rest with 429, headers and problem details', async () => {
     const { limiter } = threeAtOnce();
     let calls = 0;
     const handle = withRateLimit(over(limiter), byUser())(() => (calls++, hello()));
@@ -33,7 +33,7 @@ describe.each(kinds)('withRateLimit with a limiter %s', (_, over) => {
     expect(await answers[3]!.json()).toEqual(PROBLEM);
   });
 
-  it('counts each key for itself, and all requests without a key together', async () => {
+  it('each key is counted for itself, and all requests without a key together', async () => {
     const { limiter } = threeAtOnce();
     const handle = withRateLimit(over(limiter), byUser())(hello);
     const statuses = async (...users: readonly (string | undefined)[]): Promise<number[]> => {
@@ -94,7 +94,7 @@ describe.each(kinds)('withRateLimit with a limiter %s', (_, over) => {
     expect(left).toEqual([3, 2, 1, 1]);
   });
 
-  it('treats an answer given back as never asked for, without a gift to a later window', async () => {
+  it('a request whose cost is given back is as if never made, without a gift to a later window', async () => {
     const clock = createVirtualClock();
     const policy = fixedWindow({ limit: 2, windowMs: 1_000, name: 'api' });
     const limiter = createRateLimiter(policy, { clock });
@@ -206,7 +206,7 @@ describe('the answer of a handler', () => {
 });
 
 describe('a limiter that cannot ask its store', () => {
-  it('that denies is answered with 503, because no policy refuses', async () => {
+  it('a limiter that denies because it cannot ask its store is answered with 503', async () => {
     const { limiter } = threeAtOnce();
     const denied = { ...limiter.peek('a'), allowed: false, violated: [], remaining: 0, retryAfterMs: 1_500 };
     const broken = { ...remote(limiter), consume: async () => ({ ...denied, source: 'fallback' as const }) };
@@ -236,7 +236,7 @@ describe('a limiter that cannot ask its store', () => {
     expect(response.headers.get('RateLimit')).toBeNull();
   });
 
-  it('that throws rejects the request, and the handler is not called', async () => {
+  it('a limiter that throws rejects the request, and the handler is not called', async () => {
     const broken = { ...remote(threeAtOnce().limiter), consume: () => Promise.reject(new Error('store is down')) };
     const handle = withRateLimit(broken, byUser())(() => expect.unreachable('not called'));
     await expect(handle(request('a'))).rejects.toThrow('store is down');
@@ -250,7 +250,7 @@ describe('a limiter that cannot ask its store', () => {
     expect(await response.json()).toEqual(PROBLEM);
   });
 
-  it('that fails to take a refund is reported and changes nothing', async () => {
+  it('a refund that the store does not take is reported and changes nothing', async () => {
     const reports = collectReports();
     const { limiter } = threeAtOnce();
     const failing = remote(limiter);
