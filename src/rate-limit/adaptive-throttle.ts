@@ -85,7 +85,13 @@ class ChanceThrottle implements AdaptiveThrottle {
   #ranMs = 0;
 
   constructor(options: AdaptiveThrottleOptions) {
-    const { k = 2, windowMs = 120_000, maxRejectProbability = 0.9, clock = systemTime, random = systemRandom } = options;
+    const {
+      k = 2,
+      windowMs = 120_000,
+      maxRejectProbability = 0.9,
+      clock = systemTime,
+      random = systemRandom,
+    } = options;
     this.#k = amount('k', k, 1, Number.MAX_SAFE_INTEGER);
     this.#bucketMs = integer('windowMs', windowMs, BUCKETS) / BUCKETS;
     this.#maxRejectProbability = amount('maxRejectProbability', maxRejectProbability, 0, 1);

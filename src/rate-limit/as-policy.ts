@@ -53,7 +53,7 @@ export interface ThrottlePolicyOptions {
  * const answer = await search.run(async () => 'found');
  * ```
  *
- * @throws TypeError when `limiter` is neither, or an option is of the wrong kind.
+ * @throws TypeError or RangeError when `limiter` is neither, or an option is of the wrong kind.
  */
 export function asPolicy(limiter: RateLimiter | StoredRateLimiter, options?: LimiterPolicyOptions): Policy;
 export function asPolicy(throttle: AdaptiveThrottle, options?: ThrottlePolicyOptions): Policy;
@@ -109,7 +109,8 @@ function ask(decide: () => unknown, call: Call, scope: Scope, done: Done, resume
 function refusalOf(decision: RateLimitDecision | undefined): RateLimitError | undefined {
   if (!decision || decision.allowed) return undefined;
   const { retryAfterMs, policy } = decision;
-  if (retryAfterMs < Infinity) return new RateLimitError('ERR_RATE_LIMITED', `rate limit ${policy} reached`, retryAfterMs);
+  if (retryAfterMs < Infinity)
+    return new RateLimitError('ERR_RATE_LIMITED', `rate limit ${policy} reached`, retryAfterMs);
   return new RateLimitError('ERR_RATE_LIMIT_COST', `costs more than rate limit ${policy} ever allows`, retryAfterMs);
 }
 

@@ -57,7 +57,10 @@ function arrive({ limiter, signals, permits, ended }: Real, id: number, maxWaitM
   limiter.acquire({ signal, maxWaitMs }).then(
     (permit) => permits.set(id, permit),
     (error: unknown) =>
-      ended.set(id, typeof error === 'string' ? error : (error as { code: string }).code.slice('ERR_RATE_LIMIT_'.length)),
+      ended.set(
+        id,
+        typeof error === 'string' ? error : (error as { code: string }).code.slice('ERR_RATE_LIMIT_'.length),
+      ),
   );
 }
 
@@ -86,15 +89,17 @@ const steps = [
       model.arrive(maxWaitMs);
     }),
   ),
-  fc.tuple(fc.nat(9), fc.constantFrom('success' as const, 'dropped' as const, 'ignored' as const)).map(([at, outcome]) =>
-    step(`release(${at}, ${outcome})`, (model, { permits }) => {
-      const id = model.held[at % model.held.length];
-      if (id === undefined) return;
-      permits.get(id)?.release(outcome);
-      permits.delete(id);
-      model.release(at);
-    }),
-  ),
+  fc
+    .tuple(fc.nat(9), fc.constantFrom('success' as const, 'dropped' as const, 'ignored' as const))
+    .map(([at, outcome]) =>
+      step(`release(${at}, ${outcome})`, (model, { permits }) => {
+        const id = model.held[at % model.held.length];
+        if (id === undefined) return;
+        permits.get(id)?.release(outcome);
+        permits.delete(id);
+        model.release(at);
+      }),
+    ),
   fc.nat(9).map((at) =>
     step(`abort(${at})`, (model, { signals }) => {
       signals[model.waiting[at % model.waiting.length]?.id ?? -1]?.abort('aborted');

@@ -116,4 +116,3 @@ export function simulate(limiter: ConcurrencyLimiter, clock: VirtualClock, optio
     limits,
   };
 }
-
