@@ -185,7 +185,8 @@ class KeyedLimiter implements RateLimiter {
   /** The time that has gone by. */
   #tick(): number {
     const readingMs = Math.floor(this.#clock.now());
-    if (readingMs > this.#readingMs) this.#nowMs += readingMs - this.#readingMs;
+    const passedMs = readingMs - this.#readingMs;
+    if (passedMs > 0 && passedMs < Infinity) this.#nowMs += passedMs;
     this.#readingMs = readingMs;
     return this.#nowMs;
   }
