@@ -16,6 +16,11 @@ const STEPS = 2;
 /** A key without a slot of its own is charged to one slot in each of this many rows. */
 const ROWS = 4;
 
+/** The time for which a slot belongs to one key, while that has reservations. */
+export interface Tenancy {
+  open: number;
+}
+
 /*
  * Which slots are whose. At most `maxKeys` keys have one of their own. Only a key that is as good as new is given up:
  * whoever comes looks at the next two in turn.
@@ -31,8 +36,8 @@ export class KeyTable {
   readonly #random: Random;
   #hand: Iterator<[string, number]> = this.slots.entries();
   readonly #freeSlots: number[] = [];
-  /** The open reservations of slots. */
-  readonly #holds = new Map<number, Set<object>>();
+  /** The slots with open reservations. */
+  readonly #tenancies = new Map<number, Tenancy>();
   /** The slot that the hand came to last. */
   #seen: number = FRESH;
   #room: number = FIRST;
@@ -84,7 +89,7 @@ export class KeyTable {
   drop(key: string, slot: number): void {
     for (const kernel of this.#kernels) kernel.clear(slot);
     this.slots.delete(key);
-    this.#holds.delete(slot);
+    this.#tenancies.delete(slot);
     this.#freeSlots.push(slot);
   }
 
@@ -93,18 +98,19 @@ export class KeyTable {
     return Math.max(1, ...this.#kernels.map((kernel) => kernel.look(this.#seen, nowMs, 0).resetMs));
   }
 
-  /** Notes an open reservation, until its slot is another key's. */
-  hold(slot: number, reservation: object): void {
-    const held = this.#holds.get(slot) ?? new Set<object>();
-    this.#holds.set(slot, held.add(reservation));
+  /** Notes one more reservation in a slot. */
+  hold(slot: number): Tenancy {
+    const tenancy = this.#tenancies.get(slot) ?? { open: 0 };
+    tenancy.open++;
+    this.#tenancies.set(slot, tenancy);
+    return tenancy;
   }
 
-  /** Ends a reservation; tells whether it was open. */
-  unhold(slot: number, reservation: object): boolean {
-    const held = this.#holds.get(slot);
-    if (!held?.delete(reservation)) return false;
-    if (held.size === 0) this.#holds.delete(slot);
-    return true;
+  /** Ends one; tells whether the slot still belongs to the key that made it. */
+  unhold(slot: number, tenancy: Tenancy): boolean {
+    const isSame = this.#tenancies.get(slot) === tenancy;
+    if (isSame && --tenancy.open === 0) this.#tenancies.delete(slot);
+    return isSame;
   }
 
   /** Charges a key that finds no room. */

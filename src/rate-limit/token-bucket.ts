@@ -122,25 +122,32 @@ class Bucket extends Columns implements Kernel {
   }
 
   reserve(slot: number, nowMs: number, units: number): Mark {
+    const parts = units * this.#parts;
+    this.#note(slot, nowMs, 0);
+    const debt = this.#debt(slot, nowMs);
     const journals = (this.#journals ??= new Map<number, Journal>());
-    let journal = journals.get(slot);
-    if (!journal)
-      journals.set(slot, (journal = { offset: 0, atMs: nowMs, spans: [{ most: this.#debt(slot, nowMs) }] }));
-    this.charge(slot, nowMs, units);
-    const span = { most: -journal.offset };
-    journal.spans.push(span);
+    const journal = journals.get(slot) ?? { offset: 0, atMs: nowMs, spans: [{ most: debt }] };
+    const { spans } = journal;
+    const span = { most: -(journal.offset += parts) };
+    journals.set(slot, journal);
+    this.#set(slot, nowMs, debt + parts);
+    if (spans.push(span) > MOST_OPEN) {
+      const { most } = spans.shift()!;
+      spans[0]!.most = Math.max(spans[0]!.most, most);
+    }
     return span;
   }
 
   release(slot: number, nowMs: number, mark: Mark, units: number): void {
-    const journal = this.#journals!.get(slot)!;
-    const { spans } = journal;
     this.#note(slot, nowMs, 0);
-    const at = spans.indexOf(mark as Span);
+    const journal = this.#journals!.get(slot);
+    const at = journal ? journal.spans.indexOf(mark as Span) : 0;
+    if (!journal || at < 1) return;
+    const { spans } = journal;
     for (const span of spans.slice(0, at)) span.most -= units * this.#parts;
-    spans[at - 1]!.most = Math.max(spans[at - 1]!.most, spans[at]!.most);
-    spans.splice(at, 1);
-    this.#set(slot, nowMs, Math.max(...spans.map(({ most }) => most)) + journal.offset);
+    const [{ most }] = spans.splice(at, 1) as [Span];
+    spans[at - 1]!.most = Math.max(spans[at - 1]!.most, most);
+    this.#set(slot, nowMs, Math.max(...spans.map((span) => span.most)) + journal.offset);
     if (!spans[1]) this.#journals!.delete(slot);
   }
 
@@ -162,8 +169,13 @@ class Bucket extends Columns implements Kernel {
     journal.atMs = nowMs;
     last.most = Math.max(last.most, -journal.offset);
     journal.offset += parts;
+    // A bucket that is full would be so without them.
+    if (this.#debt(slot, nowMs) === 0) this.#journals!.delete(slot);
   }
 }
+
+/** Most reservations of a key that can be taken back; of more, the oldest are settled at what they took. */
+const MOST_OPEN = 10_000;
 
 /** The moments from one reservation to the next. */
 interface Span {

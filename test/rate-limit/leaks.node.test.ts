@@ -57,6 +57,21 @@ describe('memory', () => {
     }
   });
 
+  it('does not grow with reservations of one busy key that are never ended', async () => {
+    for (const [, policy] of kinds) {
+      const { limiter, clock } = setup(policy);
+      limiter.tryAcquire('busy', 4);
+      const growth = await heapGrowth(
+        () => {
+          clock.stall(200);
+          limiter.reserve('busy');
+        },
+        { operations: 15_000 },
+      );
+      expect(growth).toBeLessThan(60_000);
+    }
+  });
+
   it('is at most 64 bytes per key beside the key itself, with a token bucket', () => {
     const keys = Array.from({ length: 100_000 }, (_, k) => `user:${k}`);
     const probe = new Set(keys); // keys are hashed now, and count for nothing below
