@@ -18,15 +18,9 @@ export interface NodeResponseLike {
   once(event: string, listener: () => void): unknown;
 }
 
-/** Tells a guard of the answer when it is sent, or when it will not be. Whatever comes second finds it settled. */
+/** Tells a guard of the answer when it is sent. One that is not has nothing to tell. */
 function whenAnswered(response: NodeResponseLike, settle: Admission['settle']): void {
-  let isOver = false;
-  const end = (status?: number): void => {
-    if (!isOver) settle(status);
-    isOver = true;
-  };
-  response.once('finish', () => end(response.statusCode));
-  response.once('close', () => end());
+  response.once('finish', () => settle(response.statusCode));
 }
 
 /**

@@ -48,8 +48,8 @@ export interface Admission {
   readonly headers: Readonly<Record<string, string>>;
   /** The answer, when the request is refused. */
   readonly refusal?: { readonly status: 429 | 503; readonly body: string };
-  /** To be told of the status of the answer, if it was sent. Does not throw. */
-  readonly settle: (status: number | undefined) => void;
+  /** To be told of the status of the answer, once it is sent. Does not throw. */
+  readonly settle: (status: number) => void;
 }
 
 /** Decides about requests. Rejects when the limiter or a callback does. */
@@ -64,7 +64,7 @@ function settlement(
 ): Admission['settle'] {
   const cancel = async (): Promise<void> => reservation.cancel();
   return (status) => {
-    if (status !== undefined && guarded(false, refund, status)) void cancel().catch(reportError);
+    if (guarded(false, refund, status)) void cancel().catch(reportError);
   };
 }
 

@@ -87,6 +87,8 @@ describe('clientIp', () => {
     ['host="a,b;for=6.6.6.6";for=192.0.2.43', '192.0.2.43'],
     [String.raw`host="a\",for=6.6.6.6";for=192.0.2.43`, '192.0.2.43'],
     [String.raw`host="a\\";for=192.0.2.43`, '192.0.2.43'],
+    [String.raw`host="a,\"b";for=192.0.2.43`, '192.0.2.43'],
+    [String.raw`host="a,b\\";for=192.0.2.43`, '192.0.2.43'],
     ['for="unknown"', undefined],
     ['for=_hidden', undefined],
     ['proto=https', undefined],

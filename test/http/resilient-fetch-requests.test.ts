@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ResilientFetchOptions } from '../../src/http/index.ts';
+import type { FetchPolicy, ResilientFetchOptions } from '../../src/http/index.ts';
 import { resilientFetch } from '../../src/http/index.ts';
 import { hedge, pipeline, retry, timeout } from '../../src/policy/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
@@ -29,6 +29,13 @@ describe('requests', () => {
       expect([server.requests.length, again.requests.length]).toEqual([1, 1]);
     },
   );
+
+  it('that must not be repeated are given up at once, whatever wait the server asks for', async () => {
+    const clock = createVirtualClock();
+    const server = serverOf(answer(503, { 'Retry-After': '1' }), answer(200));
+    const response = await resilientFetch(retry({ clock }), server.fetch)(URL_, { method: 'POST' });
+    expect([response.status, clock.pendingTimers]).toEqual([503, 0]);
+  });
 
   it('are repeated when isRepeatable says so, by method and headers', async () => {
     const asked: unknown[] = [];
@@ -208,21 +215,41 @@ describe('answers that nobody gets', () => {
 
   it('are read to their end at once when they are short, so that nothing waits with them', async () => {
     let isRead = false;
-    const body = new ReadableStream(
-      {
-        pull(controller) {
-          controller.enqueue(new TextEncoder().encode('busy'));
-          controller.close();
-          isRead = true;
-        },
-      },
-      { highWaterMark: 0 },
-    );
-    const busy = new Response(body, { status: 503, headers: { 'Content-Length': '4' } });
+    const pull = (controller: ReadableStreamDefaultController): void => {
+      controller.enqueue(new TextEncoder().encode('busy'));
+      controller.close();
+      isRead = true;
+    };
+    const body = new ReadableStream({ pull }, { highWaterMark: 0 });
+    const busy = new Response(body, { status: 503, headers: { 'Content-Length': '16384' } });
     const clock = createVirtualClock();
-    const call = resilientFetch(retry({ maxAttempts: 1, clock }), serverOf(busy).fetch)(URL_);
-    expect(await (await call).text()).toBe('busy');
-    expect(isRead).toBe(true);
+    const server = serverOf(busy, answer(200));
+    const call = resilientFetch(retry({ backoff: () => 1_000, clock }), server.fetch)(URL_);
+    await flush();
+    expect([isRead, server.requests.length]).toEqual([true, 1]);
+    await clock.advance(1_000);
+    expect((await call).status).toBe(200);
+  });
+
+  it('are aborted when the policy has another answer, and never said so', async () => {
+    const server = serverOf(answer(200), never);
+    const both: FetchPolicy = {
+      run: async (op) => {
+        const context = { signal: new AbortController().signal, attempt: 1 };
+        const first = op(context);
+        Promise.resolve(op(context)).catch(() => {});
+        return first;
+      },
+    };
+    expect((await resilientFetch(both, server.fetch)(URL_)).status).toBe(200);
+    expect(server.requests.map(({ init }) => init.signal!.aborted)).toEqual([false, true]);
+  });
+
+  it('are complete for the caller also when they were read before', async () => {
+    const busy = new Response('busy', { status: 503, headers: { 'Content-Length': '4' } });
+    const response = await resilientFetch(atOnce(1), serverOf(busy).fetch)(URL_);
+    await flush();
+    expect([response.bodyUsed, await response.text()]).toEqual([false, 'busy']);
   });
 
   it.each([

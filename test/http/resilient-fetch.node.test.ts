@@ -18,7 +18,7 @@ interface TestServer extends AsyncDisposable {
   readonly made: number;
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse, nth: number) => void;
+type Handler = (request: IncomingMessage, response: ServerResponse, nth: number) => unknown;
 
 async function serverWith(handler: Handler): Promise<TestServer> {
   const sockets = new Set<Socket>();
@@ -92,6 +92,18 @@ describe('connections', () => {
     expect(server.requests).toBe(12);
     // One, but for a busy machine on which an answer was not read before the next attempt.
     expect(server.made).toBeLessThanOrEqual(4);
+  });
+
+  it('the connection of a short failed answer that comes to no end is closed', async () => {
+    await using server = await serverWith((_, response, nth) => {
+      if (nth % 2 === 0) return response.end('done');
+      response.writeHead(503, { 'Content-Length': '100' });
+      return response.write('not a hundred');
+    });
+    const get = resilientFetch(quick, fetch);
+    for (let k = 0; k < 3; k++) expect(await (await get(server.url)).text()).toBe('done');
+    await eventually(() => expect(server.open).toBeLessThanOrEqual(3));
+    expect(server.made).toBeGreaterThanOrEqual(4);
   });
 
   it('the connection of an attempt that timed out or lost against another is closed', async () => {
