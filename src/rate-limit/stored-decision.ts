@@ -13,16 +13,16 @@ export function decisionOf(
   const violated: string[] = [];
   let [binding, remaining, retryAfterMs, resetAfterMs] = [0, Infinity, 0, 0];
   for (let at = 0; at < rules.length; at++) {
-    const [free, storeWaitMs, fullMs] = row.slice(3 * at + 2, 3 * at + 5).map(Number) as [number, number, number];
+    const free = Number(row[3 * at + 2]);
     const isRefusing = !allowed && cost > free;
-    const waitMs = isRefusing && cost > rules[at]!.capacity ? Infinity : storeWaitMs;
+    const waitMs = isRefusing && cost > rules[at]!.capacity ? Infinity : Number(row[3 * at + 3]);
     const left = Math.max(0, free);
     if (isRefusing) violated.push(policies[at]!.name);
     // The one that refuses longest, else the one that leaves least.
     if (waitMs > retryAfterMs || (waitMs === retryAfterMs && left < remaining)) {
       [binding, remaining, retryAfterMs] = [at, left, waitMs];
     }
-    resetAfterMs = Math.max(resetAfterMs, fullMs);
+    resetAfterMs = Math.max(resetAfterMs, Number(row[3 * at + 4]));
   }
   const { name: policy, limit } = policies[binding]!;
   return { allowed, policy, limit, remaining, retryAfterMs, resetAfterMs, violated, source: 'store' };

@@ -69,10 +69,11 @@ export class StoreLimiter implements StoredRateLimiter {
     const refused = this.#refused(key, cost);
     if (refused) return refused;
     const atMost = Math.min(cost, this.#tooMuch);
+    const sentMs = this.#now();
     try {
-      return await this.#learn(key, cost, () =>
-        isLeasing && leases.hasRoom(key) ? leases.renew(key, atMost) : this.#trips.send(key, [TAKE, atMost, 0]),
-      );
+      const isRenewing = isLeasing && leases.hasRoom(key);
+      const row = await (isRenewing ? leases.renew(key, atMost) : this.#trips.send(key, [TAKE, atMost, 0]));
+      return this.#learn(key, cost, row, sentMs);
     } catch (error) {
       return this.#instead(error, (limiter) => limiter.consume(key, cost));
     }
@@ -95,12 +96,11 @@ export class StoreLimiter implements StoredRateLimiter {
     if (this.#refused(key, cost)) return undefined;
     let id: number | undefined;
     let decision: StoredRateLimitDecision;
+    const sentMs = this.#now();
     try {
-      decision = await this.#learn(key, cost, async () => {
-        const row = await this.#trips.send(key, [HOLD, Math.min(cost, this.#tooMuch), 0]);
-        id = Number(row[1]);
-        return row;
-      });
+      const row = await this.#trips.send(key, [HOLD, Math.min(cost, this.#tooMuch), 0]);
+      id = Number(row[1]);
+      decision = this.#learn(key, cost, row, sentMs);
     } catch (error) {
       const { onStoreError } = this.#settings;
       if (typeof onStoreError === 'object') return reservedBy(onStoreError, key, cost);
@@ -141,10 +141,9 @@ export class StoreLimiter implements StoredRateLimiter {
     return this.#nowMs;
   }
 
-  /** Asks the store, and remembers a refusal. */
-  async #learn(key: string, cost: number, ask: () => Promise<Row>): Promise<StoredRateLimitDecision> {
-    const sentMs = this.#now();
-    const decision = decisionOf(this.policies, this.#rules, await ask(), cost);
+  /** What the store has decided; remembers a refusal. */
+  #learn(key: string, cost: number, row: Row, sentMs: number): StoredRateLimitDecision {
+    const decision = decisionOf(this.policies, this.#rules, row, cost);
     const { maxKeys } = this.#settings.denied;
     if (decision.allowed || maxKeys === 0) return decision;
     const refusals = this.#refusals;

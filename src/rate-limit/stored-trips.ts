@@ -58,14 +58,14 @@ export class Trips {
 
   /** Carries out operations that follow each other; answers the row of the last of them. */
   send(key: string, ...operations: readonly Operation[]): Promise<Row> {
-    const own = operations.flat().map(String);
-    const rows = operations.filter(([name]) => name < GIVE_BACK).length;
-    if (!this.#settings.batch) return this.#travel(key, own).then((replies) => replies[rows - 1]!);
-    let trip = this.#open.get(key);
-    if (!trip || trip.operations.length >= 3 * MOST_OPERATIONS) this.#open.set(key, (trip = this.#begin(key)));
-    trip.operations.push(...own);
-    const at = (trip.rows += rows) - 1;
-    return trip.replies.then((replies) => replies[at]!);
+    let trip = this.#settings.batch ? this.#open.get(key) : undefined;
+    if (!trip || trip.operations.length >= 3 * MOST_OPERATIONS) trip = this.#begin(key);
+    for (const [name, units, other] of operations) {
+      trip.operations.push(name, String(units), String(other));
+      if (name < GIVE_BACK) trip.rows++;
+    }
+    const at = trip.rows - 1;
+    return trip.replies.then((rows) => rows[at]!);
   }
 
   #begin(key: string): Trip {
@@ -75,6 +75,7 @@ export class Trips {
       return this.#travel(key, operations);
     });
     const trip: Trip = { operations, rows: 0, replies };
+    if (this.#settings.batch) this.#open.set(key, trip);
     return trip;
   }
 

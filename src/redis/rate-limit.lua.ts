@@ -182,7 +182,7 @@ export function rateLimitScript(kinds: readonly ScriptKind[]): string {
   return `local call, floor, ceil, max, min = redis.call, math.floor, math.ceil, math.max, math.min
 local key, time = KEYS[1], call('TIME')
 local now = time[1] * 1000 + floor(time[2] / 1000)
-${each('local A$, B$, C$ = tonumber(ARGV[3 * $ - 2]), tonumber(ARGV[3 * $ - 1]), tonumber(ARGV[3 * $])')}
+${each('local A$, B$, C$ = ARGV[3 * $ - 2] + 0, ARGV[3 * $ - 1] + 0, ARGV[3 * $] + 0')}
 local s, us, ${values}, rest = string.match(call('GET', key) or '', '^(%d+) (%d+)${each('<state>', '')}(.*)')
 local t = s and s * 1000 + floor(us / 1000) or now
 local ago, step = max(0, now - t), max(0, t - now)
@@ -200,7 +200,8 @@ if rest and rest ~= '' and step == 0 then
   end
 end
 for o = ${3 * count + 1}, #ARGV, 3 do
-  local op, cost, id, took, n = ARGV[o], tonumber(ARGV[o + 1]), 0, -1, 0
+  local op, cost, id, took, n = ARGV[o], ARGV[o + 1] + 0, 0, -1, 0
+  local ${each('free$', ', ')}
   if op == '3' then
     id = tonumber(ARGV[o + 2])
     for j = 1, #held do
@@ -219,10 +220,12 @@ for o = ${3 * count + 1}, #ARGV, 3 do
   elseif op == '5' then
     n = cost
   else
-    local room = min(max(cost, ARGV[o + 2]), ${each('<free>', ', ')})
+    ${each('free$ = <free>', '\n    ')}
+    local room = min(max(cost, ARGV[o + 2]), ${each('free$', ', ')})
     if cost == 0 or cost <= room then
       took = max(cost, room)
       n = took
+      ${each('free$ = free$ - n', '\n      ')}
     end
   end
   if n > 0 and op ~= '0' then
@@ -238,7 +241,7 @@ for o = ${3 * count + 1}, #ARGV, 3 do
     n = 0
   end
   if op < '3' then
-    ${each(`local free$, wait$ = <free> - n, 0
+    ${each(`local wait$ = 0
     if took < 0 and cost > free$ and cost <= A$ then
       <wait>
     end`)}

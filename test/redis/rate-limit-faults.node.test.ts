@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { GlideClient, Logger } from '@valkey/valkey-glide';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
@@ -181,6 +182,14 @@ it.each([
 
 // It warns of every error reply, and some are wanted here.
 Logger.init('off');
+
+/** Resolves as the call does, which must be within 50 ms of its deadline, as a timer of this machine keeps it. */
+async function inTime<T>(call: Promise<T>, timeoutMs: number): Promise<T> {
+  const timer = delay(timeoutMs).then(() => performance.now());
+  const settled = await call.then((value) => ({ value, atMs: performance.now() }));
+  expect(settled.atMs - (await timer)).toBeLessThan(50);
+  return settled.value;
+}
 
 type Connected = readonly [send: RedisSend, end: () => unknown];
 
