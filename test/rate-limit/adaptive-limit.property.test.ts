@@ -33,7 +33,7 @@ const samples = fc.array(
 );
 
 describe.each(Object.entries(makers))('%s', (_, make) => {
-  it('keeps its limit between min and max, whatever it is told', () => {
+  it('an adaptive limit stays between min and max, whatever it is told', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5 }), fc.nat(60), samples, (min, room, stretches) => {
         const algorithm = make({ min, max: min + room });
@@ -50,7 +50,7 @@ describe.each(Object.entries(makers))('%s', (_, make) => {
     );
   });
 
-  it('does not grow while less than half of the limit is used', () => {
+  it('an adaptive limit does not grow while less than half of it is used', () => {
     fc.assert(
       fc.property(fc.integer({ min: 8, max: 100 }), samples, (initial, stretches) => {
         const algorithm = make({ initial });
@@ -68,7 +68,7 @@ describe.each(Object.entries(makers))('%s', (_, make) => {
     );
   });
 
-  it('shrinks to its minimum while everything is dropped, and comes back', () => {
+  it('an adaptive limit shrinks to its minimum while everything is dropped, and comes back', () => {
     const algorithm = make({ initial: 50, min: 2 });
     const serve = (count: number, dropped: boolean, fromMs: number): void => {
       for (let k = 0; k < count; k++) algorithm.sample(10, Math.floor(algorithm.limit), dropped, fromMs + 2 * k);

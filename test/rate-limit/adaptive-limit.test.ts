@@ -75,7 +75,7 @@ it.each([
 });
 
 describe('bbrLimit', () => {
-  it('serves at least 93 % of what can be served, with 99 % within 3 service times, at loads from 0.3 to 3', () => {
+  it('bbrLimit serves at least 93 % of what can be served, with 99 % within 3 service times, at loads from 0.3 to 3', () => {
     for (const load of LOADS) {
       const { goodput, p99 } = run(bbrLimit(), load);
       expect([load, goodput]).toEqual([load, expect.toSatisfy((share: number) => share >= 0.93)]);
@@ -83,7 +83,7 @@ describe('bbrLimit', () => {
     }
   });
 
-  it('does not creep up under a mild overload, not in ten minutes', () => {
+  it('bbrLimit does not creep up under a mild overload, not in ten minutes', () => {
     const { goodput, p99, limits } = run(bbrLimit(), 1.25, { durationMs: 600_000 });
     expect(Math.max(...limits)).toBeLessThan(50);
     expect([goodput > 0.97, p99 < 3]).toEqual([true, true]);
@@ -94,7 +94,7 @@ describe('bbrLimit', () => {
     expect([Math.max(...limits) > 400, p99 > 10]).toEqual([true, true]);
   });
 
-  it('finds its way from a far too high and a far too low beginning', () => {
+  it('bbrLimit finds its way from a far too high and a far too low beginning', () => {
     for (const initial of [1, 1000]) {
       const { goodput, p99 } = run(bbrLimit({ initial }), 2, { warmUpMs: 10_000 });
       expect([initial, goodput > 0.93, p99 < 3]).toEqual([initial, true, true]);
@@ -113,7 +113,7 @@ describe('bbrLimit', () => {
     }
   });
 
-  it('follows a dependency that becomes slower and recovers', () => {
+  it('bbrLimit follows a dependency that becomes slower and recovers', () => {
     const slowness = (nowMs: number): number => (nowMs > 20_000 && nowMs < 60_000 ? 3 : 1);
     const options = { slowness, durationMs: 100_000, warmUpMs: 40_000 };
     const slow = run(bbrLimit(), 1.5, { ...options, durationMs: 60_000 });

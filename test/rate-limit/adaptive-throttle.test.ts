@@ -46,7 +46,7 @@ class Model {
   }
 }
 
-it('rejects with the probability of the formula, up to maxRejectProbability, over the last window', () => {
+it('a throttle rejects with the probability of the formula, up to maxRejectProbability, over the last window', () => {
   const step = fc.oneof(
     fc.record({
       do: fc.constant('start' as const),
@@ -102,7 +102,7 @@ it('draws no chance while nothing is rejected', () => {
   expect(draws).toBe(0);
 });
 
-it('holds back an overloaded dependency, and lets all through soon after it has recovered', () => {
+it('a throttle holds back calls to an overloaded dependency, and lets all through soon after it has recovered', () => {
   const clock = createVirtualClock();
   const throttle = createAdaptiveThrottle({ windowMs: 10_000, clock, random: createSeededRandom(1) });
   /** Calls that reach the dependency in a second of 1000, of which it accepts `most`. */

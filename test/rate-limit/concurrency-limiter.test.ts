@@ -47,7 +47,7 @@ describe('options', () => {
 });
 
 describe('permits', () => {
-  it('as many are out at once as the limit says, and no more', () => {
+  it('as many permits are out at once as the limit says, and no more', () => {
     const limiter = createConcurrencyLimiter({ limit: 2 });
     const [first, second] = [limiter.tryAcquire(), limiter.tryAcquire()];
     expect([limiter.tryAcquire(), limiter.inflight]).toEqual([undefined, 2]);
@@ -57,7 +57,7 @@ describe('permits', () => {
     expect(limiter.inflight).toBe(1);
   });
 
-  it('come back once, whatever is called afterwards', () => {
+  it('a permit comes back once, whatever is called afterwards', () => {
     const algorithm = noting(5);
     const limiter = createConcurrencyLimiter({ limit: algorithm, clock: createVirtualClock() });
     const [permit] = [limiter.tryAcquire()!, limiter.tryAcquire()!];
@@ -223,7 +223,7 @@ describe('waiting', () => {
 });
 
 describe('run', () => {
-  it('runs in a permit, and gives it back before its result is told', async () => {
+  it('run takes a permit, and gives it back before its result is told', async () => {
     const limiter = createConcurrencyLimiter({ limit: 1 });
     const work = gate<string>();
     const call = limiter.run(() => work.promise);

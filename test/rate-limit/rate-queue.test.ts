@@ -235,7 +235,7 @@ describe('refusals', () => {
 });
 
 describe('abort', () => {
-  it('rejects a waiting call with the reason of its signal, takes nothing, and moves the rest up', async () => {
+  it('an abort rejects a waiting call with the reason of its signal, takes nothing, and moves the rest up', async () => {
     const { clock, ended, join } = bench(tokenBucket({ limit: 10, periodMs: 1000, burst: 10 }));
     const caller = countingSignal();
     join({ cost: 10 });
@@ -252,7 +252,7 @@ describe('abort', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('leaves no timer and no listener when the last one leaves', async () => {
+  it('nobody who has left the queue leaves a timer or a listener behind', async () => {
     const { clock, queue, join } = bench();
     const caller = countingSignal();
     join();
@@ -264,7 +264,7 @@ describe('abort', () => {
     expect([caller.listeners, clock.pendingTimers, queue.size]).toEqual([0, 0, 0]);
   });
 
-  it('after the grant changes nothing', async () => {
+  it('an abort after the grant changes nothing', async () => {
     const { clock, ended, join } = bench();
     const caller = countingSignal();
     join();
@@ -327,7 +327,7 @@ describe('run', () => {
 });
 
 describe('close', () => {
-  it('rejects those who wait and all who come, and leaves nothing behind', async () => {
+  it('close rejects those who wait and all who come, and leaves nothing behind', async () => {
     const { clock, queue, ended, join } = bench();
     const caller = countingSignal();
     join();
@@ -355,7 +355,7 @@ describe('close', () => {
 describe('fair lanes', () => {
   const slow = tokenBucket({ limit: 1, periodMs: 10, burst: 1 });
 
-  it('are served in turn, so that a thousand calls of one hold up nobody else', async () => {
+  it('lanes of a fair queue are served in turn, so that a thousand calls of one hold up nobody else', async () => {
     const { clock, ended, join } = bench(slow, { fair: true });
     for (let k = 0; k < 100; k++) join({ lane: 'greedy' });
     join({ lane: 'modest' });
@@ -372,7 +372,7 @@ describe('fair lanes', () => {
     expect(ended.get(3)).toBe('granted at 30');
   });
 
-  it('a wait that others have made too long ends when `maxWaitMs` has passed, and takes nothing', async () => {
+  it('in a fair queue, a wait that others have made too long ends when `maxWaitMs` has passed, and takes nothing', async () => {
     const { clock, queue, ended, join } = bench(slow, { fair: true });
     join({ lane: 'a' });
     join({ lane: 'a' });
