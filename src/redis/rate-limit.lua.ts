@@ -13,7 +13,7 @@
  *   reservation     its id, which is its time in microseconds, then for each policy how much of it still counts
  *
  * Of a bucket, that is the least that was missing since: what has come back by itself cannot be given back. With
- * that taken off, the bucket stands as if the reservation had never been made; see decisions/0132.
+ * that taken off, the bucket stands as if the reservation had never been made; see decisions/0151.
  *
  * ARGV: A, B and C of each policy, see `Kind`; then for each operation, which sees what those before it have done:
  *
