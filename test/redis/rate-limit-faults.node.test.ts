@@ -261,10 +261,7 @@ describe.skipIf(!redisAvailability().available).each(Object.entries(clients))(
       await untilStore(limiter);
       proxy.set({ blackHole: 'both' });
       for (let k = 0; k < 6; k++) {
-        const startMs = performance.now();
-        const decision = await limiter.consume('k');
-        expect(decision.source).toBe('fallback');
-        expect(performance.now() - startMs).toBeLessThan(200 + 50);
+        expect((await inTime(limiter.consume('k'), 200)).source).toBe('fallback');
       }
       proxy.set();
       expect((await untilStore(limiter)).allowed).toBe(true);
@@ -293,9 +290,7 @@ describe.skipIf(!redisAvailability().available).each(Object.entries(clients))(
       proxy.refuse();
       proxy.resetAll();
       for (let k = 0; k < 6; k++) {
-        const startMs = performance.now();
-        expect((await limiter.consume('k')).allowed).toBe(false);
-        expect(performance.now() - startMs).toBeLessThan(200 + 50);
+        expect((await inTime(limiter.consume('k'), 200)).allowed).toBe(false);
       }
       await proxy.accept();
       expect((await untilStore(limiter)).allowed).toBe(true);
