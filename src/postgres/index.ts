@@ -11,6 +11,7 @@ export type {
   SqlQuery,
   SqlValue,
 } from './client.ts';
+export type { StoredRateLimiterOptions, StoredRateLimitEvent } from '../rate-limit/stored-options.ts';
 export { postgresRateLimiter } from './rate-limit.ts';
 export type { PostgresRateLimiterOptions } from './rate-limit.ts';
 export { postgresWorkerLeaseStore } from './worker-lease.ts';
