@@ -70,16 +70,15 @@ export class Trips {
 
   #begin(key: string): Trip {
     const operations: string[] = [];
-    const replies = Promise.resolve().then(() => {
-      if (this.#open.get(key) === trip) this.#open.delete(key);
-      return this.#travel(key, operations);
-    });
-    const trip: Trip = { operations, rows: 0, replies };
+    const trip: Trip = { operations, rows: 0, replies: this.#travel(key, operations) };
     if (this.#settings.batch) this.#open.set(key, trip);
     return trip;
   }
 
   async #travel(key: string, operations: readonly string[]): Promise<readonly Row[]> {
+    // Others of this tick come along.
+    await undefined;
+    if (this.#open.get(key)?.operations === operations) this.#open.delete(key);
     const isTrial = this.#failures >= FAILURES;
     if (isTrial && (this.#isTrying || this.pauseMs > 0)) throw this.#failure;
     this.#isTrying = isTrial;

@@ -15,7 +15,8 @@
  * Of a bucket, that is the least that was missing since: what has come back by itself cannot be given back. With
  * that taken off, the bucket stands as if the reservation had never been made; see decisions/0151.
  *
- * ARGV: A, B and C of each policy, see `Kind`; then for each operation, which sees what those before it have done:
+ * ARGV: A, B and C of each policy, see `KINDS`; then for each operation, which sees what those before it have done, or
+ * nothing to take one unit:
  *
  *   0 cost 0      look                              3 units id   give back units of a reservation, and end it
  *   1 cost most   take, up to `most` where free     4 0 0        forget the key
@@ -185,7 +186,8 @@ local now = time[1] * 1000 + floor(time[2] / 1000)
 ${each('local A$, B$, C$ = ARGV[3 * $ - 2] + 0, ARGV[3 * $ - 1] + 0, ARGV[3 * $] + 0')}
 local s, us, ${values}, rest = string.match(call('GET', key) or '', '^(%d+) (%d+)${each('<state>', '')}(.*)')
 local t = s and s * 1000 + floor(us / 1000) or now
-local ago, step = max(0, now - t), max(0, t - now)
+local ago, step = now - t, 0
+if ago < 0 then ago, step = 0, -ago end
 local dirty, held, out, lastId = step > 0, {}, {}, 0
 ${each('<load>')}
 if rest and rest ~= '' and step == 0 then
@@ -199,8 +201,8 @@ if rest and rest ~= '' and step == 0 then
     lastId = s[at]
   end
 end
-for o = ${3 * count + 1}, #ARGV, 3 do
-  local op, cost, id, took, n = ARGV[o], ARGV[o + 1] + 0, 0, -1, 0
+for o = ${3 * count + 1}, max(#ARGV, ${3 * count + 1}), 3 do
+  local op, cost, id, took, n = ARGV[o] or '1', (ARGV[o + 1] or 1) + 0, 0, -1, 0
   local ${each('free$', ', ')}
   if op == '3' then
     id = tonumber(ARGV[o + 2])
@@ -221,7 +223,7 @@ for o = ${3 * count + 1}, #ARGV, 3 do
     n = cost
   else
     ${each('free$ = <free>', '\n    ')}
-    local room = min(max(cost, ARGV[o + 2]), ${each('free$', ', ')})
+    local room = min(max(cost, ARGV[o + 2] or 0), ${each('free$', ', ')})
     if cost == 0 or cost <= room then
       took = max(cost, room)
       n = took

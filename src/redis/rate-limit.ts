@@ -5,6 +5,7 @@ import type { StoredRateLimiterOptions } from '../rate-limit/stored-options.ts';
 import { storedSettings } from '../rate-limit/stored-options.ts';
 import { escapeKey, ruleOf, signatureOf } from '../rate-limit/stored-rule.ts';
 import type { Row } from '../rate-limit/stored-trips.ts';
+import { TAKE } from '../rate-limit/stored-trips.ts';
 import type { RedisSend } from './client.ts';
 import { rateLimitScript } from './rate-limit.lua.ts';
 import type { RedisScript } from './script.ts';
@@ -58,11 +59,22 @@ export function redisRateLimiter(
   const start = prefix + signatureOf(policies, rules);
   const numbers = rules.flatMap((rule) => rule.numbers.map(String));
   const run = (key: string, operations: readonly string[]): Promise<unknown> =>
-    runScript(send, script, [start + escapeKey(key)], [...numbers, ...operations], settings);
+    runScript(
+      send,
+      script,
+      [start + escapeKey(key)],
+      isUsual(operations) ? numbers : [...numbers, ...operations],
+      settings,
+    );
   return new StoreLimiter(
     run as (key: string, operations: readonly string[]) => Promise<Row[]>,
     policies,
     rules,
     settings,
   );
+}
+
+/** One unit is what the script takes unless told otherwise: fewer arguments make a shorter trip. */
+function isUsual(operations: readonly string[]): boolean {
+  return operations.length === 3 && operations[0] === TAKE && operations[1] === '1';
 }

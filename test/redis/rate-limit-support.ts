@@ -67,7 +67,12 @@ export function pinnedTo(clock: ServerClock, send: RedisSend): RedisSend {
     if (name === 'EVALSHA') throw new Error('NOSCRIPT');
     const pinned = lua!
       .replace("call('TIME')", '{ ARGV[#ARGV - 1], ARGV[#ARGV] }')
-      .replace('#ARGV, 3 do', '#ARGV - 2, 3 do')
+      .replace('max(#ARGV,', 'max(#ARGV - 2,')
+      .replace(
+        "ARGV[o] or '1', (ARGV[o + 1] or 1)",
+        "#ARGV - 2 < o and '1' or ARGV[o], (#ARGV - 2 < o and 1 or ARGV[o + 1])",
+      )
+      .replace('ARGV[o + 2] or 0', '#ARGV - 2 < o and 0 or ARGV[o + 2]')
       .replace('min(ttl, 1e13)', '1e13');
     const seconds = Math.floor(clock.ms / 1000);
     // No two scripts run in the same microsecond.
