@@ -17,7 +17,7 @@ const kinds = [
 ].map((policy) => [`${policy.kind} ${policy.name}`, policy] as const);
 
 describe('a flood of new keys', () => {
-  it.each(kinds)('does not make a blocked key forgotten: %s', (_, policy) => {
+  it.each(kinds)('does not make a blocked key forgotten', (_, policy) => {
     for (const overflow of ['sketch', 'deny'] as const) {
       const { limiter } = setup(policy, { maxKeys: 100, overflow });
       expect(admitted(limiter, 9, 'blocked')).toBe(5);
@@ -97,7 +97,7 @@ describe('a flood of new keys', () => {
 });
 
 describe('room', () => {
-  it.each(kinds)('is made by keys that are as good as new, and by no other: %s', (_, policy) => {
+  it.each(kinds)('is made by keys that are as good as new, and by no other', (_, policy) => {
     const { limiter, clock } = setup(policy, { maxKeys: 2, overflow: 'deny' });
     for (const key of ['a', 'b']) limiter.tryAcquire(key);
     const { allowed, violated, retryAfterMs } = limiter.consume('c');
@@ -108,7 +108,7 @@ describe('room', () => {
     expect(limiter.tryAcquire('c')).toBe(true);
   });
 
-  it.each(kinds)('is there in full for new keys once all others have been idle: %s', (_, policy) => {
+  it.each(kinds)('is there in full for new keys once all others have been idle', (_, policy) => {
     const { limiter, clock } = setup(policy, { maxKeys: 50 });
     for (let k = 0; k < 5000; k++) limiter.tryAcquire(`flood-${k}`);
     clock.stall(3_600_000);

@@ -20,7 +20,7 @@ function agrees(policies: fc.Arbitrary<readonly RateLimitPolicy[]>): number {
 
 describe('decisions', () => {
   it.each(Object.keys(anyPolicyOf) as RateLimitPolicy['kind'][])(
-    'equal those of exact fractions in every field, whatever the clock does and however reservations end: %s',
+    'equal those of exact fractions in every field, whatever the clock does and however reservations end',
     (kind) => {
       expect(agrees(anyPolicyOf[kind].map((policy) => [policy]))).toBeGreaterThan(0);
     },

@@ -122,7 +122,7 @@ describe('settle', () => {
     }
   });
 
-  it.each(each)('counts once: later calls change nothing: %s', (_, policy) => {
+  it.each(each)('counts once: later calls change nothing', (_, policy) => {
     const { limiter } = setup(policy);
     const reservation = limiter.reserve('key', 3)!;
     reservation.settle(2);
@@ -142,7 +142,7 @@ describe('settle', () => {
     },
   );
 
-  it.each(each)('gives nothing back that a later window, or a key made new, did not give: %s', (_, policy) => {
+  it.each(each)('gives nothing back that a later window, or a key made new, did not give', (_, policy) => {
     const { limiter, clock } = setup(policy);
     const late = limiter.reserve('key', 5)!;
     clock.stall(2000);

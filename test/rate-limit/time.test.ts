@@ -13,7 +13,7 @@ const each = [
 ].map((policy) => [`${policy.kind} ${policy.name}`, policy] as const);
 
 describe('a clock that steps', () => {
-  it.each(each)('back gives nothing, and holds nothing back: %s', (_, policy) => {
+  it.each(each)('back gives nothing, and holds nothing back', (_, policy) => {
     fc.assert(
       fc.property(fc.nat({ max: 999 }), fc.integer({ min: 1, max: DAY }), (passedMs, backMs) => {
         const { limiter, clock } = setup(policy);
@@ -28,7 +28,7 @@ describe('a clock that steps', () => {
     );
   });
 
-  it.each(each)('back and forth does not credit the same span twice: %s', (_, policy) => {
+  it.each(each)('back and forth does not credit the same span twice', (_, policy) => {
     const { limiter, clock } = setup(policy);
     admitted(limiter, 5);
     let units = 0;
@@ -57,7 +57,7 @@ describe('a clock that steps', () => {
     }
   });
 
-  it.each(each)('is no different when it counts from Unix time, or from below 0: %s', (_, policy) => {
+  it.each(each)('is no different when it counts from Unix time, or from below 0', (_, policy) => {
     const traces = [0, 1.7e12, -5e9, 0.75].map((nowMs) => {
       let reading = nowMs;
       const limiter = createRateLimiter(policy, { clock: { now: () => reading, epochMs: () => reading - nowMs } });
