@@ -27,7 +27,7 @@ export function parseAddress(text: string): Address | undefined {
   const withoutZone = text.includes(':') ? text.replace(/%[\w.:-]+$/, '') : text;
   const plain = withoutZone.replace(
     ENDS_IN_IPV4,
-    (_, before: string | undefined, ...octets: string[]) => (before ?? '::ffff:') + ipv4Groups(octets.slice(0, 4)),
+    (_, before: string | undefined, ...octets: string[]) => (before ?? '::ffff:') + ipv4Groups(octets),
   );
   const [head = '', tail, ...more] = plain.split('::');
   const groups = groupsOf(head);

@@ -1,6 +1,6 @@
 import { integer, refuse } from '../core/check.ts';
 import type { Address } from './address.ts';
-import { isIpv4, masked, parseAddress } from './address.ts';
+import { masked, parseAddress } from './address.ts';
 
 /** Header fields as a fetch API or Node has them. */
 export type HeadersLike =
@@ -88,7 +88,8 @@ type IsTrusted = (address: Address) => boolean;
 function rangeOf(range: string): IsTrusted {
   const [text = '', bits, ...more] = range.split('/');
   const address = parseAddress(text);
-  const bitsBefore = address && isIpv4(address) && !text.includes(':') ? 96 : 0;
+  // IPv4 is held as the last 32 of 128 bits.
+  const bitsBefore = text.includes(':') ? 0 : 96;
   const prefix = bits === undefined ? 128 : /^\d+$/.test(bits) ? Number(bits) + bitsBefore : NaN;
   if (!address || !(prefix <= 128) || more.length > 0) refuse('trustedProxies', 'a number, addresses or CIDRs', range);
   const wanted = masked(address, prefix).join();
@@ -127,7 +128,7 @@ export function clientIp(request: ClientIpRequest, options: ClientIpOptions = {}
     const candidate = hop === 0 ? remote : hostOf((name === 'forwarded' ? forOf(entry) : entry) ?? '');
     const address = candidate === undefined ? undefined : parseAddress(candidate);
     if (address) client = candidate;
-    else if (hop > 0 || candidate !== undefined || count === 0) return undefined;
+    else if (candidate !== undefined) return undefined;
     if (address && ranges ? !ranges.some((isTrusted) => isTrusted(address)) : hop >= count) break;
   }
   return client;

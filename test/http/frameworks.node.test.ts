@@ -27,6 +27,8 @@ interface Settings {
   readonly limiter: GuardLimiter;
   readonly refund?: ((status: number) => boolean) | undefined;
   readonly cost?: () => number;
+  /** Told of each call of the handler. */
+  readonly onCall?: () => void;
 }
 
 interface Running extends AsyncDisposable {
@@ -51,12 +53,14 @@ async function listening(server: Server, close?: () => PromiseLike<unknown>): Pr
   };
 }
 
-const startNode: Start = ({ limiter, refund, cost }) => {
+const startNode: Start = ({ limiter, refund, cost, onCall }) => {
   const mayPass = nodeRateLimit(limiter, { key: (request) => ipKey(clientIp(request, options)), refund, cost });
   const listener: RequestListener = (request, response) => {
     mayPass(request, response)
       .then((isAllowed) => {
-        if (!isAllowed || request.url === '/hang') return;
+        if (!isAllowed) return;
+        onCall?.();
+        if (request.url === '/hang') return;
         if (request.url === '/throw') throw new Error('thrown');
         response.statusCode = request.url === '/fail' ? 503 : 200;
         response.end('hello');
@@ -69,11 +73,14 @@ const startNode: Start = ({ limiter, refund, cost }) => {
   return listening(createServer(listener));
 };
 
-const startExpress: Start = ({ limiter, refund, cost }) => {
+const startExpress: Start = ({ limiter, refund, cost, onCall }) => {
   const app = express();
   app.set('env', 'test');
   app.use(expressRateLimit(limiter, { key: (request) => ipKey(clientIp(request, options)), refund, cost }));
-  app.get('/', (_request, response) => void response.send('hello'));
+  app.get('/', (_request, response) => {
+    onCall?.();
+    response.send('hello');
+  });
   app.get('/fail', (_request, response) => void response.status(503).send('busy'));
   app.get('/throw', () => {
     throw new Error('thrown');
@@ -82,11 +89,14 @@ const startExpress: Start = ({ limiter, refund, cost }) => {
   return listening(createServer(app));
 };
 
-const startFastify: Start = async ({ limiter, refund, cost }) => {
+const startFastify: Start = async ({ limiter, refund, cost, onCall }) => {
   const app = fastify();
   const guard = fastifyRateLimit(limiter, { key: (request) => ipKey(clientIp(request, options)), refund, cost });
   app.addHook('onRequest', guard);
-  app.get('/', async () => 'hello');
+  app.get('/', async () => {
+    onCall?.();
+    return 'hello';
+  });
   app.get('/fail', async (_request, reply) => reply.code(503).send('busy'));
   app.get('/throw', async () => {
     throw new Error('thrown');
@@ -96,11 +106,12 @@ const startFastify: Start = async ({ limiter, refund, cost }) => {
   return listening(app.server, () => app.close());
 };
 
-const startKoa: Start = ({ limiter, refund, cost }) => {
+const startKoa: Start = ({ limiter, refund, cost, onCall }) => {
   const app = new Koa();
   app.silent = true;
   app.use(koaRateLimit(limiter, { key: (context) => ipKey(clientIp(context.req, options)), refund, cost }));
   app.use(async (context) => {
+    onCall?.();
     if (context.path === '/throw') throw new Error('thrown');
     if (context.path === '/hang') await new Promise(() => {});
     context.status = context.path === '/fail' ? 503 : 200;
@@ -109,14 +120,17 @@ const startKoa: Start = ({ limiter, refund, cost }) => {
   return listening(createServer(app.callback()));
 };
 
-const startHono: Start = ({ limiter, refund, cost }) => {
+const startHono: Start = ({ limiter, refund, cost, onCall }) => {
   const app = new Hono();
   const key = (context: { req: { header(name: string): string | undefined } }): string | undefined =>
     ipKey(context.req.header('x-forwarded-for'));
   app.onError((_error, context) => context.text('broken', 500));
   app.use(honoRateLimit(limiter, { key, refund, cost }));
   // A Response of its own, and not one that hono makes.
-  app.get('/', () => new Response('hello', { headers: { 'Content-Type': 'text/plain' } }));
+  app.get('/', () => {
+    onCall?.();
+    return new Response('hello', { headers: { 'Content-Type': 'text/plain' } });
+  });
   app.get('/fail', (context) => context.text('busy', 503));
   app.get('/throw', () => {
     throw new Error('thrown');
@@ -125,9 +139,10 @@ const startHono: Start = ({ limiter, refund, cost }) => {
   return listening(serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }) as Server);
 };
 
-const startFetch: Start = ({ limiter, refund, cost }) => {
+const startFetch: Start = ({ limiter, refund, cost, onCall }) => {
   const key = (request: Request): string | undefined => ipKey(request.headers.get('x-forwarded-for') ?? undefined);
   const handle = withRateLimit(limiter, { key, refund, cost })(async ({ url }) => {
+    onCall?.();
     const { pathname } = new URL(url);
     if (pathname === '/throw') throw new Error('thrown');
     if (pathname === '/hang') await new Promise(() => {});
@@ -173,9 +188,11 @@ async function eventually(check: () => void): Promise<void> {
 
 describe.each(frameworks)('%s', (name, start) => {
   it.each(kinds)('answers the burst, then refuses, with a limiter %s', async (_, over) => {
-    await using server = await start({ limiter: over(threeAtOnce()) });
+    let calls = 0;
+    await using server = await start({ limiter: over(threeAtOnce()), onCall: () => void calls++ });
     const answers = [];
     for (let k = 0; k < 5; k++) answers.push(await ask(`${server.url}/`));
+    expect(calls).toBe(3);
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429, 429]);
     expect(answers.map(({ headers }) => headers.get('RateLimit'))).toEqual([
       '"api";r=2;t=1',

@@ -245,6 +245,19 @@ describe('answers that nobody gets', () => {
     expect(server.requests.map(({ init }) => init.signal!.aborted)).toEqual([false, true]);
   });
 
+  it('do not include those on their way when a hedge is sent after them', async () => {
+    const clock = createVirtualClock();
+    const slow = gate<Response>();
+    const server = serverOf(() => slow.promise, never);
+    const call = resilientFetch(hedge({ delayMs: 10, clock }), server.fetch)(URL_);
+    await clock.advance(10);
+    expect(server.requests.map(({ init }) => init.signal!.aborted)).toEqual([false, false]);
+    const response = answer(200);
+    slow.open(response);
+    expect(await call).toBe(response);
+    expect(server.requests.map(({ init }) => init.signal!.aborted)).toEqual([false, true]);
+  });
+
   it('are complete for the caller also when they were read before', async () => {
     const busy = new Response('busy', { status: 503, headers: { 'Content-Length': '4' } });
     const response = await resilientFetch(atOnce(1), serverOf(busy).fetch)(URL_);

@@ -5,6 +5,7 @@ import { FetchFailedError, resilientFetch } from '../../src/http/index.ts';
 import type { Policy, RetryEvent } from '../../src/policy/index.ts';
 import { fallback, isRejection, pipeline, retry } from '../../src/policy/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
+import { collectReports } from '../policy/kit.ts';
 import { answer, atOnce, serverOf, URL_ } from './fetch-kit.ts';
 
 describe('answers', () => {
@@ -117,6 +118,10 @@ describe('hints of the server', () => {
     [{ RateLimit: '"a";t=9;r=0' }, 9_000],
     [{ RateLimit: '"a"; r=0; t=9 ' }, 9_000],
     [{ RateLimit: '"a";r=0;t=0' }, 0],
+    [{ RateLimit: '"a";r=5;r=0;t=9' }, 9_000],
+    [{ RateLimit: '"a";r=0;t=9;xt=5;xr=1' }, 9_000],
+    [{ RateLimit: '"a";r=0;t=9;t' }, undefined],
+    [{ RateLimit: '"a";r=0;t=9;r' }, undefined],
     [{ RateLimit: '"a";r=5;t=90, "b";r=0;t=9, "c";r=0;t=8;pk=:MTI7cj0x:' }, 9_000],
     [{ RateLimit: String.raw`"a,\";r=0;t=99";r=0;t=9` }, 9_000],
     [{ RateLimit: '"a";pk=:cj0w:;r=0;acme-x=1;t=9' }, 9_000],
@@ -124,6 +129,7 @@ describe('hints of the server', () => {
     [{ RateLimit: '"a";r=0' }, undefined],
     [{ RateLimit: '"a";r=0;t=-9' }, undefined],
     [{ RateLimit: '"a";r=0;t=9.5' }, undefined],
+    [{ RateLimit: '"a";r=0.0;t=9' }, undefined],
     [{ RateLimit: '"a";r=0;t="9"' }, undefined],
     [{ RateLimit: '"a;r=0;t=9' }, undefined],
     [{ RateLimit: '' }, undefined],
@@ -188,6 +194,19 @@ describe('callbacks and options', () => {
   ])('refuse a bad %s', (_, make, message) => {
     expect(make).toThrow(TypeError);
     expect(make).toThrow(message);
+  });
+
+  it('that throw are reported, and take no answer for a failure and no request for repeatable', async () => {
+    const reports = collectReports();
+    const fail = (): never => {
+      throw new Error('broken');
+    };
+    const server = serverOf(answer(500), answer(200));
+    expect((await resilientFetch(atOnce(), server.fetch, { isFailure: fail })(URL_)).status).toBe(500);
+    const other = serverOf(answer(500), answer(200));
+    expect((await resilientFetch(atOnce(), other.fetch, { isRepeatable: fail })(URL_)).status).toBe(500);
+    expect([server.requests.length, other.requests.length]).toEqual([1, 1]);
+    expect(reports).toEqual([new Error('broken'), new Error('broken')]);
   });
 
   it('reject, as fetch does, what is no request', async () => {

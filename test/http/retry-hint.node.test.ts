@@ -33,7 +33,7 @@ function expectedOf(field: string): number | undefined {
 const value = fc.constantFrom('0', '5', '00', '-1', '12', '"x;r=0"', ':cj0w:', 'tok', '"', '', 'A', '?1', '1-', '*a');
 // Often enough those that matter, in either order and more than once.
 const parameter = fc.oneof(
-  fc.constantFrom('r=0', 't=5', 't=7', 'r=0', 't=00', 'r=1'),
+  fc.constantFrom('r=0', 't=5', 't=7', 'r=0', 't=00', 'r=1', 'r=05', 'r=10', 'r', 't', 'xr=0', 'xt=5', 't=5.5'),
   fc
     .tuple(fc.constantFrom('r', 't', 'pk', 'acme-x', 'R', 'tt'), fc.constantFrom('=', '=', '=', '', '=='), value)
     .map((parts) => parts.join('')),
