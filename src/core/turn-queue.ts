@@ -46,9 +46,9 @@ export class TurnQueue<W extends Waiter> extends WaitQueue<W> {
   }
 
   protected override openLane({ lane: name = '' }: WaitOptions): Lane {
-    const known = this.#lanes.get(name);
-    if (known) return known;
     const turn = this.#turn;
+    const known = turn?.name === name ? turn : this.#lanes.get(name);
+    if (known) return known;
     const lane = { name, priority: 0, head: undefined, tail: undefined } as Partial<TurnLane> as TurnLane;
     lane.behind = turn ?? lane;
     lane.before = turn?.before ?? lane;

@@ -121,6 +121,13 @@ class PolicyQueue implements RateQueue {
   #timer: TimerHandle;
   /** What the timer is set for; Infinity while there is none. */
   #timerAtMs = Infinity;
+  /** Reading of the clock when it was set. */
+  #armedMs = 0;
+  #onTimer: (() => void) | undefined;
+  /** The first in the queue, whose turn the timer is set for. */
+  #first: QueuedCall | undefined;
+  /** A cost that the policies are known to give at once. */
+  #possible = 0;
   /** The last call that the plan holds, and when it will go on. */
   #planned: QueuedCall | undefined;
   #plannedMs = 0;
@@ -147,8 +154,8 @@ class PolicyQueue implements RateQueue {
   acquire(options: RateQueueWait = {}): Promise<void> {
     try {
       const { cost = 1, signal, maxWaitMs = Infinity } = options;
-      integer('cost', cost, 0);
-      amount('maxWaitMs', maxWaitMs, 0);
+      if (cost !== 1) integer('cost', cost, 0);
+      if (maxWaitMs !== Infinity) amount('maxWaitMs', maxWaitMs, 0);
       signal?.throwIfAborted();
       if (this.#isClosed) throw closed();
       const nowMs = this.#tick();
@@ -180,9 +187,10 @@ class PolicyQueue implements RateQueue {
 
   #enqueue(nowMs: number, cost: number, maxWaitMs: number, { lane, signal }: RateQueueWait): Promise<void> {
     const queue = this.#queue;
-    if (this.#waitMs(TAKEN, nowMs, cost) === Infinity) {
+    if (cost > this.#possible && this.#waitMs(TAKEN, nowMs, cost) === Infinity) {
       throw new RateLimitError('ERR_RATE_LIMIT_COST', `no policy gives ${cost} units at once`, Infinity);
     }
+    this.#possible = Math.max(this.#possible, cost);
     if (queue.length >= this.#maxQueue) {
       const first = queue.peek();
       throw refusal('QUEUE_FULL', 'every place of the queue is taken', this.#waitMs(TAKEN, nowMs, first?.cost ?? cost));
@@ -198,22 +206,30 @@ class PolicyQueue implements RateQueue {
     return new Promise((resolve, reject) => {
       const call = new QueuedCall(this, cost, resolve, reject, signal);
       queue.push(call, { lane: lane0, deadlineMs, scope: call });
-      if (queue.length === 1) this.pump();
+      if (queue.length === 1) this.#pump();
     });
   }
 
-  /** The one place where those who wait go on: called when the timer fires and when somebody has left. */
-  pump(): void {
+  /** Told of each call that has left by itself. */
+  onLeft(call: QueuedCall): void {
+    this.#planned = undefined;
+    if (call === this.#first) this.#pump();
+  }
+
+  /** The one place where those who wait go on: called when the timer fires and when the first has changed. */
+  #pump(): void {
     const queue = this.#queue;
     const nowMs = this.#tick();
     this.#planned = undefined;
     for (let call = queue.peek(); call; call = queue.peek()) {
       const waitMs = this.#waitMs(TAKEN, nowMs, call.cost);
+      this.#first = call;
       if (waitMs > 0) return this.#arm(nowMs + waitMs);
       this.#charge(TAKEN, nowMs, call.cost);
       queue.shift();
       call.resolve();
     }
+    this.#first = undefined;
     this.#arm(Infinity);
   }
 
@@ -223,13 +239,16 @@ class PolicyQueue implements RateQueue {
     if (this.#timerAtMs < Infinity) this.#clock.clearTimeout(this.#timer);
     this.#timerAtMs = atMs;
     if (atMs === Infinity) return;
-    const sinceMs = this.#clock.now();
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#timerAtMs = Infinity;
-      // Where the clock stands still or was set back, the timer's own time counts, or the wait might never end.
-      if (!(this.#clock.now() > sinceMs)) this.#nowMs = Math.max(this.#nowMs, atMs);
-      this.pump();
-    }, atMs - this.#nowMs);
+    this.#armedMs = this.#clock.now();
+    this.#timer = this.#clock.setTimeout((this.#onTimer ??= () => this.#wake()), atMs - this.#nowMs);
+  }
+
+  #wake(): void {
+    const atMs = this.#timerAtMs;
+    this.#timerAtMs = Infinity;
+    // Where the clock stands still or was set back, the timer's own time counts, or the wait might never end.
+    if (!(this.#clock.now() > this.#armedMs)) this.#nowMs = Math.max(this.#nowMs, atMs);
+    this.#pump();
   }
 
   /** How long one would wait who came now, in so far as that is no more than `maxWaitMs`. */
@@ -305,11 +324,11 @@ class QueuedCall extends PromiseWaiter<void> {
 
   override onExpire(): void {
     this.reject(refusal('MAX_WAIT', 'others went first for too long', 0));
-    this.#owner.pump();
+    this.#owner.onLeft(this);
   }
 
   override onGiveUp(reason: unknown): void {
     this.reject(reason);
-    this.#owner.pump();
+    this.#owner.onLeft(this);
   }
 }
