@@ -1,7 +1,7 @@
 import { integer, refuse } from '../core/check.ts';
 
 /** What every factory of a policy takes. */
-export interface PolicyOptions {
+export interface RateLimitPolicyOptions {
   /** Units per window: a whole number of at least 1. */
   readonly limit: number;
   /**
@@ -14,7 +14,7 @@ export interface PolicyOptions {
 
 /** Checks the limit, window and name that every policy has. `windowName` is the option the window came by. */
 export function checkRule(
-  options: PolicyOptions,
+  options: RateLimitPolicyOptions,
   windowMs: number,
   windowName: string,
 ): { name: string; limit: number; windowMs: number } {

@@ -2,13 +2,13 @@ import { oneOf } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { shortClock } from '../core/clock.ts';
 import { checkRule } from './define-policy.ts';
-import type { PolicyOptions } from './define-policy.ts';
+import type { RateLimitPolicyOptions } from './define-policy.ts';
 import type { Kernel, Look, Mark } from './kernel.ts';
 import { Columns, definePolicy } from './kernel.ts';
 import type { FixedWindowPolicy } from './rate-limit-policy.ts';
 
 /** Options of {@link fixedWindow}. */
-export interface FixedWindowOptions extends PolicyOptions {
+export interface FixedWindowOptions extends RateLimitPolicyOptions {
   /** Length of a window, in whole milliseconds. */
   readonly windowMs: number;
   /**
@@ -21,6 +21,15 @@ export interface FixedWindowOptions extends PolicyOptions {
 
 /**
  * Allows `limit` units per window, and so up to twice as many around the edge of two.
+ *
+ * @example
+ * ```ts
+ * import { createRateLimiter, fixedWindow } from 'holdfast/rate-limit';
+ *
+ * // 5000 per day, from midnight UTC
+ * const limiter = createRateLimiter(fixedWindow({ limit: 5_000, windowMs: 86_400_000, align: 'epoch' }));
+ * console.log(limiter.tryAcquire('user:42'));
+ * ```
  *
  * @throws RangeError when an option is out of bounds.
  */

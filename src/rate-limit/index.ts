@@ -1,5 +1,6 @@
 export { createRateLimiter } from './rate-limiter.ts';
 export type { RateLimiterOptions } from './rate-limiter.ts';
+export type { RateLimitPolicyOptions } from './define-policy.ts';
 export { tokenBucket, tokenBucket as gcra, tokenBucket as leakyBucket } from './token-bucket.ts';
 export type { TokenBucketOptions } from './token-bucket.ts';
 export { fixedWindow } from './fixed-window.ts';
@@ -49,3 +50,4 @@ export type { CallContext, Operation, Outcome, Policy, RunOptions } from '../cor
 export { RateLimitError } from './errors.ts';
 export type { RateLimitErrorCode } from './errors.ts';
 export type { Clock, TimerHandle } from '../core/clock.ts';
+export type { Random } from '../core/random.ts';

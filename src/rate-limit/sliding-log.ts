@@ -1,12 +1,12 @@
 import { integer } from '../core/check.ts';
 import { checkRule } from './define-policy.ts';
-import type { PolicyOptions } from './define-policy.ts';
+import type { RateLimitPolicyOptions } from './define-policy.ts';
 import type { Kernel, Look, Mark } from './kernel.ts';
 import { Columns, definePolicy } from './kernel.ts';
 import type { SlidingLogPolicy } from './rate-limit-policy.ts';
 
 /** Options of {@link slidingLog}. */
-export interface SlidingLogOptions extends PolicyOptions {
+export interface SlidingLogOptions extends RateLimitPolicyOptions {
   /** Length of the window, in whole milliseconds. */
   readonly windowMs: number;
   /**
@@ -20,6 +20,15 @@ export interface SlidingLogOptions extends PolicyOptions {
 
 /**
  * Allows `limit` units in every window, wherever it starts, by remembering when each was taken.
+ *
+ * @example
+ * ```ts
+ * import { createRateLimiter, slidingLog } from 'holdfast/rate-limit';
+ *
+ * // never more than 5 in an hour, as for passwords
+ * const limiter = createRateLimiter(slidingLog({ limit: 5, windowMs: 3_600_000 }));
+ * console.log(limiter.tryAcquire('user:42'));
+ * ```
  *
  * @throws RangeError when an option is out of bounds.
  */

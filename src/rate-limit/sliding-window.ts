@@ -1,12 +1,12 @@
 import { integer } from '../core/check.ts';
 import { checkRule } from './define-policy.ts';
-import type { PolicyOptions } from './define-policy.ts';
+import type { RateLimitPolicyOptions } from './define-policy.ts';
 import type { Kernel, Look, Mark } from './kernel.ts';
 import { Columns, definePolicy } from './kernel.ts';
 import type { SlidingWindowPolicy } from './rate-limit-policy.ts';
 
 /** Options of {@link slidingWindow}. */
-export interface SlidingWindowOptions extends PolicyOptions {
+export interface SlidingWindowOptions extends RateLimitPolicyOptions {
   /** Length of a window, in whole milliseconds. */
   readonly windowMs: number;
 }
@@ -14,6 +14,15 @@ export interface SlidingWindowOptions extends PolicyOptions {
 /**
  * Allows `limit` units per window, where a unit of the window before counts by how much of that window still lies
  * within the last `windowMs`. Two counters a key; less than twice the limit passes in any window.
+ *
+ * @example
+ * ```ts
+ * import { createRateLimiter, slidingWindow } from 'holdfast/rate-limit';
+ *
+ * // about 100 in any minute
+ * const limiter = createRateLimiter(slidingWindow({ limit: 100, windowMs: 60_000 }));
+ * console.log(limiter.tryAcquire('user:42'));
+ * ```
  *
  * @throws RangeError when an option is out of bounds, or when limit x windowMs is not below 2^53.
  */

@@ -1,12 +1,12 @@
 import { integer } from '../core/check.ts';
 import { checkRule } from './define-policy.ts';
-import type { PolicyOptions } from './define-policy.ts';
+import type { RateLimitPolicyOptions } from './define-policy.ts';
 import type { Kernel, Look, Mark } from './kernel.ts';
 import { Columns, definePolicy, FRESH } from './kernel.ts';
 import type { TokenBucketPolicy } from './rate-limit-policy.ts';
 
 /** Options of {@link tokenBucket}. */
-export interface TokenBucketOptions extends PolicyOptions {
+export interface TokenBucketOptions extends RateLimitPolicyOptions {
   /** The time in which `limit` units flow back, in whole milliseconds: evenly, not all at the end. */
   readonly periodMs: number;
   /**
@@ -34,6 +34,15 @@ function gcd(a: number, b: number): number {
  *
  * In any w milliseconds at most burst + floor(limit x w / periodMs) units pass, and a caller who always asks gets
  * exactly that many. Also exported as `gcra` and as `leakyBucket`, which are other names of the same rule.
+ *
+ * @example
+ * ```ts
+ * import { createRateLimiter, tokenBucket } from 'holdfast/rate-limit';
+ *
+ * // 20 at once, 100 a minute in the long run
+ * const limiter = createRateLimiter(tokenBucket({ limit: 100, periodMs: 60_000, burst: 20 }));
+ * console.log(limiter.tryAcquire('user:42'));
+ * ```
  *
  * @throws RangeError when an option is out of bounds, or when `burst` cannot be counted exactly: the state counts
  * parts of a unit, periodMs / gcd(limit, periodMs) of them, and must stay below 2^53.
