@@ -163,6 +163,13 @@ describe('room', () => {
 });
 
 describe('shared places', () => {
+  it('serve keys in full while they are few, by the best of their four', () => {
+    const { limiter } = setup(hourly, { maxKeys: 400 });
+    for (let k = 0; k < 400; k++) limiter.tryAcquire(`own-${k}`);
+    for (let k = 0; k < 60; k++) expect(admitted(limiter, 9, `other-${k}`)).toBe(5);
+    for (let k = 0; k < 60; k++) expect(limiter.tryAcquire(`other-${k}`)).toBe(false);
+  });
+
   it('peek as they consume', () => {
     const { limiter } = setup([hourly, slidingWindow({ limit: 7, windowMs: 500 })], { maxKeys: 1 });
     limiter.tryAcquire('own');
