@@ -92,6 +92,19 @@ describe('of a limiter', () => {
     }
   });
 
+  it('a call that is let through keeps no listener while it runs, and one of another policy inside it works', async () => {
+    const { limiter } = bench();
+    const caller = countingSignal();
+    const work = gate<string>();
+    const call = asPolicy(limiter).run(() => work.promise, { signal: caller.signal });
+    expect([caller.added, caller.listeners]).toEqual([0, 0]);
+    caller.abort('aborted');
+    work.open('late');
+    await expect(call).rejects.toBe('aborted');
+    const twice = pipeline(asPolicy(limiter), asPolicy(createRateLimiter(bucket)));
+    expect(await twice.run(async () => 'through both')).toBe('through both');
+  });
+
   it('a limiter in shadow mode lets all through', async () => {
     const limiter = createRateLimiter(bucket, { shadow: true, clock: createVirtualClock() });
     const policy = asPolicy(limiter);
