@@ -170,6 +170,21 @@ describe('shared places', () => {
     for (let k = 0; k < 15; k++) expect(limiter.tryAcquire(`other-${k}`)).toBe(false);
   });
 
+  it('end a window no sooner than that of the key which came last', () => {
+    const { limiter, clock } = setup(fixedWindow({ limit: 5, windowMs: 100 }), { maxKeys: 1 });
+    limiter.tryAcquire('own', 5);
+    limiter.tryAcquire('early');
+    clock.stall(90);
+    expect(admitted(limiter, 9, 'late')).toBe(4);
+    clock.stall(9);
+    limiter.reset('own');
+    limiter.tryAcquire('own', 5);
+    clock.stall(1);
+    expect(limiter.tryAcquire('late')).toBe(false);
+    clock.stall(90);
+    expect(admitted(limiter, 9, 'late')).toBe(5);
+  });
+
   it('peek as they consume', () => {
     const { limiter } = setup([hourly, slidingWindow({ limit: 7, windowMs: 500 })], { maxKeys: 1 });
     limiter.tryAcquire('own');
