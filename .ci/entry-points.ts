@@ -3,10 +3,12 @@ export const entryPoints: Readonly<Record<string, string>> = {
   index: 'src/index.ts',
   'circuit-breaker': 'src/circuit-breaker/index.ts',
   policy: 'src/policy/index.ts',
+  'rate-limit': 'src/rate-limit/index.ts',
   bloom: 'src/bloom/index.ts',
   ring: 'src/ring/index.ts',
   snowflake: 'src/snowflake/index.ts',
   redis: 'src/redis/index.ts',
   postgres: 'src/postgres/index.ts',
+  http: 'src/http/index.ts',
   testing: 'src/testing/index.ts',
 };

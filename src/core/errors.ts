@@ -5,16 +5,22 @@ export type ErrorCode =
   | 'ERR_BULKHEAD_REJECTED'
   | 'ERR_CHAOS_FAULT'
   | 'ERR_CIRCUIT_OPEN'
+  | 'ERR_FETCH_FAILED'
   | 'ERR_HEDGE_SUPERSEDED'
   | 'ERR_NO_WORKER_ID'
+  | 'ERR_RATE_LIMITED'
+  | 'ERR_RATE_LIMIT_CLOSED'
+  | 'ERR_RATE_LIMIT_COST'
+  | 'ERR_RATE_LIMIT_MAX_WAIT'
+  | 'ERR_RATE_LIMIT_QUEUE_FULL'
   | 'ERR_SNOWFLAKE_EXHAUSTED'
   | 'ERR_SNOWFLAKE_LEAD'
   | 'ERR_STORE_TIMEOUT'
   | 'ERR_TIMEOUT'
   | 'ERR_WORKER_LEASE_LOST';
 
-/** The codes of calls that were turned away before their operation was started. */
-const REJECTION_CODES: readonly string[] = ['ERR_BULKHEAD_REJECTED', 'ERR_CIRCUIT_OPEN'];
+/** How the codes of calls begin that were turned away before their operation was started. */
+const REJECTION = /^ERR_(?:BULKHEAD_REJECTED|CIRCUIT_OPEN|RATE_LIMIT)/;
 
 function brand(): symbol {
   return Symbol.for('holdfast.error');
@@ -86,11 +92,11 @@ export function isHoldfastError(value: unknown, code?: ErrorCode): value is Hold
 
 /**
  * Tells whether `error` turned a call away before its operation was started: an open circuit, a
- * full bulkhead. Such an error says nothing about the dependency, so circuit breakers do not count
+ * full bulkhead, a rate limit. Such an error says nothing about the dependency, so circuit breakers do not count
  * it and retries do not repeat it, unless told to.
  */
 export function isRejection(error: unknown): boolean {
-  return isHoldfastError(error) && REJECTION_CODES.includes(error.code);
+  return isHoldfastError(error) && REJECTION.test(String(error.code));
 }
 
 /**
