@@ -7,7 +7,7 @@ import { escapeKey, ruleOf, signatureOf } from '../rate-limit/stored-rule.ts';
 import type { StoredRule } from '../rate-limit/stored-rule.ts';
 import type { Row } from '../rate-limit/stored-trips.ts';
 import type { SqlClient } from './client.ts';
-import { within } from './deadline.ts';
+import { withDeadline } from '../core/deadline.ts';
 import { rateLimitTable } from './rate-limit.sql.ts';
 
 /** Options of {@link postgresRateLimiter}. */
@@ -59,7 +59,7 @@ export function postgresRateLimiter(
   const ask = asker(client, table, rules);
   const start = signatureOf(policies, rules);
   return new StoreLimiter(
-    (key, operations) => within(timeoutMs, clock, () => ask(start + escapeKey(key), operations)),
+    (key, operations) => withDeadline('PostgreSQL', { timeoutMs, clock }, () => ask(start + escapeKey(key), operations)),
     policies,
     rules,
     settings,
