@@ -59,7 +59,8 @@ export function postgresRateLimiter(
   const ask = asker(client, table, rules);
   const start = signatureOf(policies, rules);
   return new StoreLimiter(
-    (key, operations) => withDeadline('PostgreSQL', { timeoutMs, clock }, () => ask(start + escapeKey(key), operations)),
+    (key, operations) =>
+      withDeadline('PostgreSQL', { timeoutMs, clock }, () => ask(start + escapeKey(key), operations)),
     policies,
     rules,
     settings,

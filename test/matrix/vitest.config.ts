@@ -51,7 +51,7 @@ export default defineConfig({
   root: join(import.meta.dirname, '../..'),
   plugins: [builtPackage()],
   test: {
-    include: ['test/{core,circuit-breaker,policy,bloom,ring,snowflake,testing}/**/*.test.ts'],
+    include: ['test/{core,circuit-breaker,policy,bloom,ring,snowflake,rate-limit,http,testing}/**/*.test.ts'],
     exclude: ['**/*.node.test.ts'],
     setupFiles: ['test/support/setup.ts'],
     provide: { seed: Number(seed), runs: Number(runs) },
