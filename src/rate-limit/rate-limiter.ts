@@ -194,7 +194,7 @@ class KeyedLimiter implements RateLimiter {
   }
 
   #decide(key: string, cost: number, isTrial?: boolean, hold?: Hold): RateLimitDecision {
-    integer('cost', cost, 0);
+    if (cost !== 1) integer('cost', cost, 0);
     const nowMs = this.#tick();
     const found = this.#slots.get(key) ?? this.#table.unknown(key, nowMs);
     const slot = this.#take(key, found, nowMs, cost, isTrial, hold);

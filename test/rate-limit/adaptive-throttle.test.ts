@@ -83,13 +83,35 @@ it('a throttle rejects with the probability of the formula, up to maxRejectProba
             clock.stall(one.ms);
             model.pass(one.ms, tenthMs);
           } else {
+            expect(throttle.rejectProbability).toBe(model.probability(k, most));
             clock.setNow(clock.now() - one.ms);
           }
-          expect(throttle.rejectProbability).toBe(model.probability(k, most));
+          // Time that has gone by is seen by whatever is called next.
+          if (one.do !== 'pass') expect(throttle.rejectProbability).toBe(model.probability(k, most));
         }
       },
     ),
   );
+});
+
+it('a draw equal to the probability lets the call through, one below it does not', () => {
+  const draws = [0.5, 0.66];
+  const throttle = createAdaptiveThrottle({ clock: createVirtualClock(), random: () => draws.shift()! });
+  expect([1, 2, 3].map(() => throttle.tryStart())).toEqual([true, true, false]);
+});
+
+it('each tenth of the window counts until it is over, and no longer', () => {
+  const clock = createVirtualClock();
+  const throttle = createAdaptiveThrottle({ windowMs: 100, maxRejectProbability: 1, clock });
+  for (let k = 0; k < 10; k++) {
+    throttle.tryStart();
+    clock.stall(k < 9 ? 10 : 9);
+  }
+  const seen = Array.from({ length: 11 }, (_, k) => {
+    clock.stall(k === 0 ? 0 : 10);
+    return throttle.rejectProbability;
+  });
+  expect(seen).toEqual([10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0].map((requests) => requests / (requests + 1)));
 });
 
 it('draws no chance while nothing is rejected', () => {

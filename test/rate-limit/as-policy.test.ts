@@ -11,6 +11,7 @@ import {
   tokenBucket,
 } from '../../src/rate-limit/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
+import { collectReports } from '../policy/kit.ts';
 import { countingSignal } from '../support/counting-signal.ts';
 import { flush, gate, outcomeOf } from '../support/gate.ts';
 import type { Gate } from '../support/gate.ts';
@@ -188,6 +189,19 @@ describe('of a limiter over a store', () => {
     expect(limiter.asked.length).toBe(1);
   });
 
+  it('once the store has answered, an abort is left to the operation, as under every policy', async () => {
+    const limiter = stored(bench().limiter);
+    const caller = countingSignal();
+    const work = gate();
+    const call = asPolicy(limiter).run(() => work.promise, { signal: caller.signal });
+    limiter.asked[0]!.open(allowed);
+    await flush();
+    caller.abort('aborted');
+    expect((await outcomeOf(call)).state).toBe('pending');
+    work.open();
+    await expect(call).rejects.toBe('aborted');
+  });
+
   it('a timeout around it ends the wait for the store', async () => {
     const { clock, limiter } = bench();
     const policy = pipeline(timeout({ ms: 50, clock }), asPolicy(stored(limiter)));
@@ -235,6 +249,16 @@ describe('of a throttle', () => {
     expect(throttle.rejectProbability).toBe(0.25);
     await asPolicy(throttle).runOutcome(fail('not found'));
     expect(throttle.rejectProbability).toBe(0.4);
+  });
+
+  it('an isAccepted that throws is reported, and the call not accepted', async () => {
+    const reports = collectReports();
+    const throttle = createAdaptiveThrottle({ clock: createVirtualClock() });
+    const isAccepted = (): never => {
+      throw new Error('faulty');
+    };
+    await asPolicy(throttle, { isAccepted }).runOutcome(() => Promise.reject(new Error('failure')));
+    expect([reports, throttle.rejectProbability]).toEqual([[new Error('faulty')], 0.5]);
   });
 
   it('a call that it holds back is not started, and is an error without a time to wait', async () => {
