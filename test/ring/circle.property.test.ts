@@ -9,6 +9,8 @@ import { pointsOf } from '../../src/ring/points.ts';
 const anyMember = fc.record({ id: fc.string({ maxLength: 2 }), tie: fc.nat(1) });
 const positions = fc.oneof(
   fc.constantFrom(0, 1, 2 ** 31, 2 ** 32 - 2, 2 ** 32 - 1),
+  // One stretch apart, so that two words are equal but for their owners.
+  fc.integer({ min: 25, max: 29 }).map((bits) => 1 + 2 ** bits),
   fc.integer({ min: 0, max: 2 ** 32 - 1 }),
 );
 const crowds = fc.uniqueArray(fc.record({ member: anyMember, own: fc.uniqueArray(positions, { maxLength: 12 }) }), {
