@@ -65,8 +65,11 @@ export function bare(): (key: string) => boolean {
   };
 }
 
+/** A bucket that nobody empties, of which little flows back: no key is as good as new, and given up, meanwhile. */
 export async function bucket(keys: number): Promise<(key: string) => boolean> {
   const { createRateLimiter, tokenBucket } = await ours();
-  const limiter = createRateLimiter(tokenBucket({ limit: MANY, periodMs: HOUR }), { maxKeys: Math.max(keys, 100_000) });
+  const limiter = createRateLimiter(tokenBucket({ limit: 1, periodMs: HOUR, burst: MANY }), {
+    maxKeys: Math.max(keys, 100_000),
+  });
   return (key) => limiter.tryAcquire(key);
 }

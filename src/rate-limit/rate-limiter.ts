@@ -237,15 +237,16 @@ class KeyedLimiter implements RateLimiter {
   }
 
   #report(slot: number, nowMs: number, cost: number, outcome: number): RateLimitDecision {
+    const kernels = this.#kernels;
     const wanted = outcome === REFUSED ? cost : 0;
     let violated = NONE;
     let worst = 0;
     let remaining = Infinity;
     let retryAfterMs = 0;
     let resetAfterMs = 0;
-    for (let at = 0; at < this.#kernels.length; at++) {
-      const look = this.#kernels[at]!.look(slot, nowMs, wanted);
-      const free = Math.max(0, look.free);
+    for (let at = 0; at < kernels.length; at++) {
+      const look = kernels[at]!.look(slot, nowMs, wanted);
+      const free = look.free > 0 ? look.free : 0;
       const waitMs = wanted > 0 ? look.waitMs : 0;
       if (waitMs > 0) violated = violated === NONE ? this.#names[at]! : [...violated, ...this.#names[at]!];
       if (waitMs > retryAfterMs || (waitMs === retryAfterMs && free < remaining)) {
@@ -253,7 +254,7 @@ class KeyedLimiter implements RateLimiter {
         remaining = free;
         retryAfterMs = waitMs;
       }
-      resetAfterMs = Math.max(resetAfterMs, look.resetMs);
+      if (look.resetMs > resetAfterMs) resetAfterMs = look.resetMs;
     }
     const { name, limit } = this.policies[worst]!;
     return {

@@ -122,10 +122,10 @@ class Bucket extends Columns implements Kernel {
   look(slot: number, nowMs: number, cost: number): Look {
     const debt = this.#debt(slot, nowMs);
     const room = this.#capacity - debt;
-    const parts = cost * this.#parts;
+    const lacking = cost * this.#parts - room;
     return {
       free: Math.floor(room / this.#parts),
-      waitMs: parts > this.#capacity ? Infinity : Math.max(0, Math.ceil((parts - room) / this.#perMs)),
+      waitMs: lacking > debt ? Infinity : lacking > 0 ? Math.ceil(lacking / this.#perMs) : 0,
       resetMs: debt > this.#debt(FRESH, nowMs) ? Math.ceil(debt / this.#perMs) : 0,
     };
   }
@@ -161,7 +161,8 @@ class Bucket extends Columns implements Kernel {
   }
 
   #debt(slot: number, nowMs: number): number {
-    return Math.max(0, this.state[2 * slot]! - (nowMs - this.state[2 * slot + 1]!) * this.#perMs);
+    const debt = this.state[2 * slot]! - (nowMs - this.state[2 * slot + 1]!) * this.#perMs;
+    return debt > 0 ? debt : 0;
   }
 
   #set(slot: number, nowMs: number, debt: number): void {
