@@ -11,7 +11,7 @@ import type { RedisScript } from './script.ts';
  *   merge: first byte, and bytes in hex, which are or'ed to those there -> 'done'
  */
 export const BITMAP: RedisScript = {
-  lua: `local key, op, bytes, ttl = KEYS[1], ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
+  lua: () => `local key, op, bytes, ttl = KEYS[1], ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
 local function hex(part)
   local words = {}
   for at = 1, #part, 4 do words[#words + 1] = bit.tohex((struct.unpack('>i4', part, at))) end
@@ -64,7 +64,7 @@ return table.concat(answers)`,
  * ARGV: operation, capacity, rate, milliseconds to live or 0, 1, and a hash for each key
  */
 export const MODULE: RedisScript = {
-  lua: `local key, op = KEYS[1], ARGV[1]
+  lua: () => `local key, op = KEYS[1], ARGV[1]
 local isThere = redis.call('EXISTS', key) == 1
 if not isThere then
   if op == 'has' then return '' end

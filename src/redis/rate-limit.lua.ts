@@ -72,7 +72,7 @@ const pair = { state: ' (%d+) (%d+)', forget: 'x$, y$ = 0, 0', values: 'x$, y$',
 const START = '(now - now % B$)';
 
 /** A B C: parts to full, parts of a unit, parts of a millisecond. For the others: limit, window, length of a cell. */
-const KINDS = {
+const kinds = (): Kinds => ({
   bucket: {
     ...plain,
     load: 'x$ = max(0, (x$ or 0) - ago * C$)',
@@ -160,25 +160,28 @@ end`,
     x$ = table.concat(x$, ',')`,
     format: ' %s',
   },
-} as const satisfies Readonly<Record<string, Kind>>;
+});
 
 /** The name of a kind in the script. */
-export type ScriptKind = keyof typeof KINDS;
+export type ScriptKind = 'bucket' | 'epoch' | 'first' | 'sliding' | 'log';
+
+type Kinds = Readonly<Record<ScriptKind, Kind>>;
 
 /** The script for policies of these kinds. */
-export function rateLimitScript(kinds: readonly ScriptKind[]): string {
+export function rateLimitScript(used: readonly ScriptKind[]): string {
+  const known = kinds();
   /** A text for each policy, with its number and its lines of the script put in. */
   const each = (text: string, between = '\n'): string =>
-    kinds
+    used
       .map((kind, at) => {
-        const own: Kind = KINDS[kind];
+        const own = known[kind];
         return text
           .replaceAll(/<(\w+)>/g, (_, name: keyof Kind) => own[name])
           .replaceAll('$', String(at + 1))
           .replaceAll('MOST', '9007199254740991');
       })
       .join(between);
-  const count = kinds.length;
+  const count = used.length;
   const values = each('<values>', ', ');
   return `local call, floor, ceil, max, min = redis.call, math.floor, math.ceil, math.max, math.min
 local key, time = KEYS[1], call('TIME')

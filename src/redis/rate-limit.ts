@@ -55,7 +55,8 @@ export function redisRateLimiter(
   const policies = [policy].flat() as readonly RateLimitPolicy[];
   if (policies.length === 0) refuse('policies', 'one at least', policies);
   const rules = policies.map(ruleOf);
-  const script: RedisScript = { lua: rateLimitScript(rules.map(({ kind }) => kind)) };
+  const text = rateLimitScript(rules.map(({ kind }) => kind));
+  const script: RedisScript = { lua: () => text };
   const start = prefix + signatureOf(policies, rules);
   const numbers = rules.flatMap((rule) => rule.numbers.map(String));
   const run = (key: string, operations: readonly string[]): Promise<unknown> =>

@@ -3,9 +3,10 @@ import { withDeadline } from '../core/deadline.ts';
 import type { RedisSend } from './client.ts';
 import { sha1 } from './sha1.ts';
 
-/** A Lua script, in ASCII. Write it as a constant object; its hash is filled in at the first use. */
+/** A Lua script. Write it as a constant object; its text is asked for, and its hash filled in, at the first use. */
 export interface RedisScript {
-  readonly lua: string;
+  /** Its text, in ASCII. A function, as a text put together is not shaken off when nobody uses it. */
+  readonly lua: () => string;
   sha?: string;
 }
 
@@ -41,12 +42,12 @@ export function runScript(
   const rest = [String(keys.length), ...keys, ...args];
   return withDeadline('Redis', options, async (isOver) => {
     try {
-      return await send(['EVALSHA', (script.sha ??= sha1(script.lua)), ...rest], keys[0]);
+      return await send(['EVALSHA', (script.sha ??= sha1(script.lua())), ...rest], keys[0]);
     } catch (error) {
       // Nobody waits any more for what would be sent now.
       if (isOver() || !isUnknownScript(error)) throw error;
     }
-    return send(['EVAL', script.lua, ...rest], keys[0]);
+    return send(['EVAL', script.lua(), ...rest], keys[0]);
   });
 }
 

@@ -106,7 +106,7 @@ end
 
 /** Never granted ids first, then the one that has rested longest. */
 const ACQUIRE: RedisScript = {
-  lua: `${HEAD}
+  lua: () => `${HEAD}
 local ids, ttl = tonumber(ARGV[1]), tonumber(ARGV[2])
 local next = get('next')
 if not next then
@@ -134,7 +134,7 @@ return { id, token, from, till, now }
 };
 
 const RENEW: RedisScript = {
-  lua: `${HEAD}
+  lua: () => `${HEAD}
 if get('t' .. ARGV[1]) ~= tonumber(ARGV[2]) then return false end
 local till = math.max(get('u' .. ARGV[1]), now + tonumber(ARGV[3]))
 extend(ARGV[1], till)
@@ -143,7 +143,7 @@ return till
 };
 
 const RELEASE: RedisScript = {
-  lua: `${HEAD}
+  lua: () => `${HEAD}
 if get('t' .. ARGV[1]) == tonumber(ARGV[2]) then
   redis.call('HDEL', key, 't' .. ARGV[1])
   set('u' .. ARGV[1], math.min(get('u' .. ARGV[1]), tonumber(ARGV[3])))

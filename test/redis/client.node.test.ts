@@ -7,7 +7,7 @@ import { startRedisCluster } from '../support/redis-cluster.ts';
 import type { RedisCluster } from '../support/redis-cluster.ts';
 import { clustered, single } from './client.kit.ts';
 
-const script = { lua: "redis.call('SET', KEYS[1], ARGV[1]) return {1, ARGV[1], redis.call('GET', KEYS[1])}" };
+const script = { lua: () => "redis.call('SET', KEYS[1], ARGV[1]) return {1, ARGV[1], redis.call('GET', KEYS[1])}" };
 
 /** What every client must answer alike. */
 async function exercise(send: RedisSend, key: string): Promise<void> {
