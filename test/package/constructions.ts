@@ -44,7 +44,7 @@ export const constructions: Readonly<Record<string, (lib: Library) => unknown>> 
     lib.createRateLimiter([
       lib.tokenBucket({ limit: 10, periodMs: 1_000 }),
       lib.fixedWindow({ limit: 100, windowMs: 60_000, align: 'epoch' }),
-      lib.slidingWindow({ limit: 100, windowMs: 60_000 }),
+      lib.slidingWindow({ limit: 100, windowMs: 60_000, name: 'sliding' }),
       lib.slidingLog({ limit: 100, windowMs: 60_000, name: 'log' }),
     ]),
   createRateQueue: (lib) => lib.createRateQueue(lib.tokenBucket({ limit: 10, periodMs: 1_000 })),
