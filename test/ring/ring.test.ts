@@ -79,7 +79,7 @@ describe('immutability', () => {
     ring.ownership().clear();
     ring.getN('key', 2).reverse();
     expect(placementOf(ring)).toEqual(before);
-    expect(ring.nodes.get('a')).toEqual({ id: 'a', weight: 1 });
+    expect(ring.nodes.get('a')).toStrictEqual({ id: 'a', weight: 1 });
   });
 
   it('leaves a ring as it was when others are made of it', () => {
