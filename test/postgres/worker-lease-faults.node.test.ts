@@ -20,6 +20,6 @@ describe.skipIf(!available || !canRunTypeScript)('leases in PostgreSQL', () => {
     expect(duplicates).toBe(0);
     expect(ids).toBeGreaterThan(3000);
     // Two can issue at a time: more terms than that, because leases were lost and taken over.
-    expect(terms).toBeGreaterThan(3);
+    expect(terms).toBeGreaterThan(2);
   }, 180_000);
 });

@@ -12,6 +12,6 @@ describe.skipIf(!available || !canRunTypeScript)('leases in Redis', () => {
     expect(duplicates).toBe(0);
     expect(ids).toBeGreaterThan(5000);
     // Two can issue at a time: more terms than that, because leases were lost and taken over.
-    expect(terms).toBeGreaterThan(3);
+    expect(terms).toBeGreaterThan(2);
   }, 120_000);
 });
