@@ -16,11 +16,6 @@ const STEPS = 2;
 /** A key without a slot of its own is charged to one slot in each of this many rows. */
 const ROWS = 4;
 
-/** The time for which a slot belongs to one key, while that has reservations. */
-export interface Tenancy {
-  open: number;
-}
-
 /*
  * Which slots are whose. At most `maxKeys` keys have one of their own. Only a key that is as good as new is given up:
  * whoever comes looks at the next two in turn.
@@ -36,8 +31,8 @@ export class KeyTable {
   readonly #random: Random;
   #hand: Iterator<[string, number]> = this.slots.entries();
   readonly #freeSlots: number[] = [];
-  /** The slots with open reservations. */
-  readonly #tenancies = new Map<number, Tenancy>();
+  /** Which key it is that has a slot, of those that made a reservation in it: an object of no more meaning. */
+  readonly #tenants = new Map<number, object>();
   /** The slot that the hand came to last. */
   #seen: number = FRESH;
   #room: number = FIRST;
@@ -89,7 +84,7 @@ export class KeyTable {
   drop(key: string, slot: number): void {
     for (const kernel of this.#kernels) kernel.clear(slot);
     this.slots.delete(key);
-    this.#tenancies.delete(slot);
+    this.#tenants.delete(slot);
     this.#freeSlots.push(slot);
   }
 
@@ -98,19 +93,16 @@ export class KeyTable {
     return Math.max(1, ...this.#kernels.map((kernel) => kernel.look(this.#seen, nowMs, 0).resetMs));
   }
 
-  /** Notes one more reservation in a slot. */
-  hold(slot: number): Tenancy {
-    const tenancy = this.#tenancies.get(slot) ?? { open: 0 };
-    tenancy.open++;
-    this.#tenancies.set(slot, tenancy);
-    return tenancy;
+  /** Who has a slot now. */
+  tenant(slot: number): object {
+    const tenant = this.#tenants.get(slot) ?? {};
+    this.#tenants.set(slot, tenant);
+    return tenant;
   }
 
-  /** Ends one; tells whether the slot still belongs to the key that made it. */
-  unhold(slot: number, tenancy: Tenancy): boolean {
-    const isSame = this.#tenancies.get(slot) === tenancy;
-    if (isSame && --tenancy.open === 0) this.#tenancies.delete(slot);
-    return isSame;
+  /** Whether a slot is still `tenant`'s. */
+  isOf(slot: number, tenant: object | undefined): boolean {
+    return tenant !== undefined && this.#tenants.get(slot) === tenant;
   }
 
   /** Charges a key that finds no room. */

@@ -5,7 +5,6 @@ import { guarded } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { systemRandom } from '../core/random.ts';
 import { FIRST, KeyTable, TRIAL } from './key-table.ts';
-import type { Tenancy } from './key-table.ts';
 import type { Kernel, Mark } from './kernel.ts';
 import { kernelOf } from './kernel.ts';
 import type { RateLimitDecision, RateLimiter, RateLimitPolicy, Reservation } from './rate-limit-policy.ts';
@@ -97,7 +96,7 @@ const NONE: readonly string[] = /* @__PURE__ */ Object.freeze<string[]>([]);
 /** A reservation that was charged to a slot, and what to take back from each kernel. */
 interface Hold {
   slot: number;
-  tenancy: Tenancy | undefined;
+  tenant: object | undefined;
   readonly marks: Mark[];
 }
 
@@ -166,7 +165,7 @@ class KeyedLimiter implements RateLimiter {
   }
 
   reserve(key = '', cost = 1): Reservation | undefined {
-    const hold: Hold = { slot: REFUSED, tenancy: undefined, marks: [] };
+    const hold: Hold = { slot: REFUSED, tenant: undefined, marks: [] };
     const decision = this.#decide(key, cost, false, hold);
     let isOpen = true;
     const settle = (actual: number): void => {
@@ -219,7 +218,7 @@ class KeyedLimiter implements RateLimiter {
       if (hold) hold.marks.push(kernel.reserve(slot, nowMs, cost));
       else kernel.charge(slot, nowMs, cost, !hasSlot);
     }
-    if (hold) hold.tenancy = this.#table.hold((hold.slot = slot));
+    if (hold) hold.tenant = this.#table.tenant((hold.slot = slot));
     return slot;
   }
 
@@ -227,7 +226,7 @@ class KeyedLimiter implements RateLimiter {
   #settle(key: string, hold: Hold, rest: number): void {
     const nowMs = this.#tick();
     const table = this.#table;
-    if (hold.tenancy && table.unhold(hold.slot, hold.tenancy)) {
+    if (table.isOf(hold.slot, hold.tenant)) {
       this.#kernels.forEach((kernel, at) => kernel.release(hold.slot, nowMs, hold.marks[at]!, Math.max(0, rest)));
     }
     if (rest >= 0) return;

@@ -140,7 +140,7 @@ class Bucket extends Columns implements Kernel {
     const span = { most: -(journal.offset += parts) };
     journals.set(slot, journal);
     this.#set(slot, nowMs, debt + parts);
-    if (spans.push(span) > MOST_OPEN) {
+    if (spans.push(span) > MOST_OPEN + 1) {
       const { most } = spans.shift()!;
       spans[0]!.most = Math.max(spans[0]!.most, most);
     }

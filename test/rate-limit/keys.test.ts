@@ -116,6 +116,15 @@ describe('room', () => {
     expect(limiter.size).toBe(50);
   });
 
+  it('is found behind keys that are busy', () => {
+    const { limiter, clock } = setup(tokenBucket({ limit: 1, periodMs: 1000 }), { maxKeys: 9, overflow: 'deny' });
+    for (let k = 0; k < 9; k++) limiter.tryAcquire(`key-${k}`);
+    clock.stall(1000);
+    for (let k = 0; k < 6; k++) expect(limiter.tryAcquire(`key-${k}`)).toBe(true);
+    const tries = [1, 2, 3, 4].map(() => limiter.tryAcquire('new'));
+    expect(tries).toContain(true);
+  });
+
   it('tells a denied key how long the key that was looked at last will take', () => {
     const { limiter, clock } = setup(tokenBucket({ limit: 1, periodMs: 1000 }), { maxKeys: 1, overflow: 'deny' });
     limiter.tryAcquire('a');
@@ -168,6 +177,15 @@ describe('shared places', () => {
     for (let k = 0; k < 400; k++) limiter.tryAcquire(`own-${k}`);
     for (let k = 0; k < 15; k++) expect(admitted(limiter, 9, `other-${k}`)).toBe(5);
     for (let k = 0; k < 15; k++) expect(limiter.tryAcquire(`other-${k}`)).toBe(false);
+  });
+
+  it('are other ones with another seed', () => {
+    const refusedOf = [1, 2, 3, 4].map((seed) => {
+      const { limiter } = setup(hourly, { maxKeys: 16, random: createSeededRandom(seed) });
+      for (let k = 0; k < 16; k++) limiter.tryAcquire(`own-${k}`);
+      return Array.from({ length: 40 }, (_, k) => limiter.tryAcquire(`other-${k}`, 3)).join();
+    });
+    expect(new Set(refusedOf).size).toBeGreaterThan(1);
   });
 
   it('end a window no sooner than that of the key which came last', () => {

@@ -63,6 +63,32 @@ describe('cancel', () => {
     expect(limiter.peek('key', 0).remaining).toBe(4);
   });
 
+  it('does so for the later of two as well', () => {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ]) {
+      const { limiter, clock } = setup(tokenBucket({ limit: 10, periodMs: 1000 }));
+      const two = [limiter.reserve('key', 5)!, limiter.reserve('key', 5)!];
+      clock.stall(600);
+      expect(limiter.tryAcquire('key', 6)).toBe(true);
+      // Without either of them the other has flowed back by now.
+      for (const which of order) {
+        two[which]!.cancel();
+        expect(limiter.peek('key', 0).remaining).toBe(4);
+      }
+    }
+  });
+
+  it('of more than 10 000 open ones leaves the oldest as they were made', () => {
+    const { limiter } = setup(tokenBucket({ limit: 20_000, periodMs: 60_000 }));
+    const made = Array.from({ length: 10_001 }, () => limiter.reserve('key')!);
+    made[0]!.cancel();
+    expect(limiter.peek('key', 0).remaining).toBe(9999);
+    for (const reservation of made.slice(1, 3)) reservation.cancel();
+    expect(limiter.peek('key', 0).remaining).toBe(10_001);
+  });
+
   it('is exact after any number of others at any rate', () => {
     const { limiter, clock } = setup(tokenBucket({ limit: 7, periodMs: 997, burst: 300 }));
     limiter.tryAcquire('key', 300);
@@ -155,6 +181,9 @@ describe('settle', () => {
     limiter.tryAcquire('key', 4);
     forgotten.cancel();
     expect(limiter.peek('key', 0).remaining).toBe(1);
+    limiter.reset('key');
+    limiter.reserve('key', 1)!.cancel();
+    expect(limiter.peek('key', 0)).toMatchObject({ remaining: 5, resetAfterMs: 0 });
   });
 
   it('gives nothing back to the key that has the place now', () => {
