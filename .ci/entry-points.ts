@@ -3,6 +3,7 @@ export const entryPoints: Readonly<Record<string, string>> = {
   index: 'src/index.ts',
   'circuit-breaker': 'src/circuit-breaker/index.ts',
   policy: 'src/policy/index.ts',
+  pool: 'src/pool/index.ts',
   bloom: 'src/bloom/index.ts',
   ring: 'src/ring/index.ts',
   snowflake: 'src/snowflake/index.ts',

@@ -1,0 +1,330 @@
+import { guarded } from '../core/errors.ts';
+import { WaitQueue } from '../core/wait-queue.ts';
+import { Closing } from './closing.ts';
+import type { Entry } from './entry.ts';
+import { EntryList } from './entry.ts';
+import { PoolError } from './errors.ts';
+import { Health } from './health.ts';
+import { PoolLease } from './lease.ts';
+import { Listeners } from './listeners.ts';
+import type { DestroyReason, Lease, PoolCloseOptions, PoolEvent } from './pool-types.ts';
+import type { PoolSettings } from './settings.ts';
+import type { Share } from './share.ts';
+import { Supply } from './supply.ts';
+import { Upkeep } from './upkeep.ts';
+import type { AcquireWaiter } from './waiting.ts';
+import { patientClock } from './waiting.ts';
+import { Warmers } from './warmers.ts';
+import type { Customer } from './workshop.ts';
+import { Workshop } from './workshop.ts';
+
+/** Where a resource comes from that becomes free. */
+type Origin = 'made' | 'returned' | 'tested';
+
+/*
+ * Where resources and those who want them meet. Every transition, whatever set it off, ends in `pump`, and
+ * nothing else creates or serves those who wait: there is no wake-up to lose. Nothing is counted beside what it
+ * counts, and a resource is in one list, in a test or being destroyed whenever users' code runs; hence
+ * size <= max at every moment.
+ */
+export class Floor<T> implements Customer<T> {
+  readonly settings: PoolSettings<T>;
+  readonly share: Share<T> | undefined;
+  readonly listeners: Listeners<T> = new Listeners();
+  readonly queue: WaitQueue<AcquireWaiter<T>>;
+  readonly idle: EntryList<T> = new EntryList();
+  readonly lent: EntryList<T> = new EntryList();
+  readonly health: Health;
+  readonly workshop: Workshop<T>;
+  readonly supply: Supply;
+  readonly upkeep: Upkeep<T>;
+  readonly warmers: Warmers = new Warmers();
+  max: number;
+  min: number;
+  minIdle: number;
+  /** Whether the pool has been used; before that, `min` and `minIdle` create nothing. */
+  isStarted: boolean = false;
+  /** How often the pool has been cleared. */
+  generation: number = 0;
+  acquired: number = 0;
+  released: number = 0;
+  rejected: number = 0;
+  doubleReleases: number = 0;
+  leaked: number = 0;
+  readonly #isTimed: boolean;
+  #closing: Closing<T> | undefined;
+  #isPumping = false;
+  #mustPump = false;
+  /** What `take` has sent to a test, and gets back if the answer comes at once. */
+  #claim: Entry<T> | undefined;
+
+  constructor(settings: PoolSettings<T>, share?: Share<T>) {
+    const { clock, max, min, minIdle, onEvent, leakThresholdMs } = settings;
+    this.settings = settings;
+    this.share = share;
+    this.max = max;
+    this.min = min;
+    this.minIdle = minIdle;
+    if (onEvent) this.listeners.add(onEvent);
+    this.health = new Health(settings, settings.validate !== undefined);
+    this.#isTimed = this.health.isTimed || leakThresholdMs < Infinity;
+    this.workshop = new Workshop(settings, this.health, this.listeners, this);
+    this.supply = new Supply(settings, () => this.pump());
+    this.upkeep = new Upkeep(this);
+    this.queue = new WaitQueue(patientClock(clock));
+  }
+
+  /** Idle, on loan or being tested. */
+  get alive(): number {
+    return this.workshop.testing + this.idle.length + this.lent.length + this.upkeep.inHand;
+  }
+
+  /** All that counts against `max`. */
+  get size(): number {
+    return this.alive + this.workshop.creating + this.workshop.destroying;
+  }
+
+  get isClosing(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** Whether creates fail and there is nothing else to hope for. */
+  get isDown(): boolean {
+    return this.supply.isResting && this.alive + this.workshop.creating === 0;
+  }
+
+  /** A reading of the clock, where anything depends on it. */
+  now(): number {
+    return this.#isTimed || this.listeners.hasAny ? this.settings.clock.now() : 0;
+  }
+
+  tell(event: PoolEvent<T>): void {
+    if (this.listeners.hasAny) this.listeners.tell(event);
+  }
+
+  closedError(): PoolError {
+    return new PoolError('ERR_POOL_CLOSED', `${this.settings.name} is closed`);
+  }
+
+  createError(): PoolError {
+    return new PoolError('ERR_POOL_CREATE', `${this.settings.name}: create failed`, this.supply.error);
+  }
+
+  /** Turns away all who wait. */
+  rejectAll(reason: 'closed' | 'create', error: () => PoolError): void {
+    for (let waiter = this.queue.shift(); waiter; waiter = this.queue.shift()) {
+      this.rejected++;
+      waiter.reject(error());
+      this.tell({ type: 'rejected', reason });
+    }
+  }
+
+  /** A lease at once, unless somebody waits. Takes in tests that answer at once, if `mayTest`. */
+  take(mayTest: boolean, borrower: Error | undefined): Lease<T> | undefined {
+    this.isStarted = true;
+    if (this.queue.length > 0 || this.#closing) return undefined;
+    const nowMs = this.now();
+    for (let entry = this.#nextIdle(); entry; entry = this.#nextIdle()) {
+      const verdict = this.health.verdict(entry, nowMs);
+      if (verdict === 'test' && !mayTest) return undefined;
+      this.idle.remove(entry);
+      if (verdict === 'fit') return this.#lend(entry, nowMs, borrower);
+      if (verdict !== 'test') this.workshop.destroy(entry, verdict);
+      else if (this.#isProvenNow(entry)) return this.#lend(entry, nowMs, borrower);
+    }
+    return undefined;
+  }
+
+  #isProvenNow(entry: Entry<T>): boolean {
+    const outer = this.#claim;
+    this.#claim = entry;
+    this.workshop.test(entry);
+    const isProven = this.#claim !== entry;
+    this.#claim = outer;
+    return isProven;
+  }
+
+  #nextIdle(): Entry<T> | undefined {
+    return this.settings.idleOrder === 'lifo' ? this.idle.newest : this.idle.oldest;
+  }
+
+  #lend(entry: Entry<T>, nowMs: number, borrower: Error | undefined, calledAtMs: number = nowMs): Lease<T> {
+    const lease = new PoolLease(entry);
+    entry.lease = lease;
+    entry.uses++;
+    this.acquired++;
+    this.lent.push(entry);
+    if (this.#isTimed || this.listeners.hasAny) {
+      entry.sinceMs = nowMs;
+      if ((entry.borrower = borrower)) this.upkeep.watchLoan(nowMs);
+      this.tell({ type: 'acquired', resource: entry.resource, waitMs: Math.max(0, nowMs - calledAtMs) });
+    }
+    return lease;
+  }
+
+  giveBack(entry: Entry<T>, lease: object): void {
+    if (!this.#endLoan(entry, lease)) return;
+    const nowMs = this.now();
+    if (this.settings.reset && !this.#whyUnfit(entry, nowMs)) {
+      this.workshop.reset(entry);
+    } else {
+      entry.sinceMs = entry.provenAtMs = nowMs;
+      entry.trust = this.health.breakages;
+      this.#comeBack(entry, nowMs, 'returned');
+    }
+    this.pump();
+  }
+
+  giveUp(entry: Entry<T>, lease: object, isBroken: boolean): void {
+    if (entry.lease === lease && isBroken) this.health.breakages++;
+    this.seize(entry, lease, 'broken');
+  }
+
+  /** Ends a loan and destroys the resource. */
+  seize(entry: Entry<T>, lease: object, reason: DestroyReason): void {
+    if (!this.#endLoan(entry, lease)) return;
+    this.workshop.destroy(entry, reason);
+    this.pump();
+  }
+
+  #endLoan(entry: Entry<T>, lease: object): boolean {
+    if (entry.lease !== lease) {
+      this.doubleReleases++;
+      return false;
+    }
+    entry.lease = entry.borrower = undefined;
+    this.released++;
+    if (this.listeners.hasAny) {
+      const heldMs = Math.max(0, this.settings.clock.now() - entry.sinceMs);
+      this.tell({ type: 'released', resource: entry.resource, heldMs });
+    }
+    this.lent.remove(entry);
+    return true;
+  }
+
+  made(entry: Entry<T>, tookMs: number): void {
+    this.supply.succeeded(tookMs, this.max);
+    this.#comeBack(entry, entry.sinceMs, 'made');
+    this.pump();
+  }
+
+  notMade(error: unknown, round: number): void {
+    const { onCreateFailure, isFatalCreateError } = this.settings;
+    const retryMs = this.supply.failed(error, round);
+    if (retryMs > 0) this.health.breakages++;
+    this.tell({ type: 'create-failed', error, retryMs });
+    const isFatal = isFatalCreateError && guarded(false, isFatalCreateError, error);
+    if (isFatal || (onCreateFailure === 'fail' && this.isDown)) this.rejectAll('create', () => this.createError());
+    this.warmers.fail(this.createError());
+    this.pump();
+  }
+
+  proven(entry: Entry<T>, wasReset: boolean): void {
+    const nowMs = this.now();
+    if (this.#claim === entry && !this.#whyUnfit(entry, nowMs)) {
+      this.#claim = undefined;
+      return;
+    }
+    if (wasReset) entry.sinceMs = nowMs;
+    this.#comeBack(entry, nowMs, wasReset ? 'returned' : 'tested');
+    this.pump();
+  }
+
+  gone(): void {
+    this.pump();
+  }
+
+  /** Why a resource that is in no list must not be lent any more. */
+  #whyUnfit(entry: Entry<T>, nowMs: number): DestroyReason | undefined {
+    if (entry.generation !== this.generation) return 'clear';
+    if (this.#closing && this.queue.length === 0) return 'close';
+    if (this.alive + this.workshop.creating >= this.max) return 'resize';
+    return this.health.retirement(entry, nowMs);
+  }
+
+  /** A good resource becomes free: for the first who waits, or for later. */
+  #comeBack(entry: Entry<T>, nowMs: number, from: Origin): void {
+    const reason = this.#whyUnfit(entry, nowMs);
+    if (reason) return this.workshop.destroy(entry, reason);
+    if (this.queue.length > 0) {
+      if (this.share?.mustYield(this)) return this.workshop.destroy(entry, 'evicted');
+      if (from === 'returned' && this.health.isAlwaysTested) return this.workshop.test(entry);
+      if (from === 'returned') this.supply.handedOff();
+      return this.#hand(entry, nowMs);
+    }
+    if (from === 'tested') this.idle.pushOldest(entry);
+    else this.idle.push(entry);
+    if (this.health.isTimed) this.upkeep.watchIdle(entry, nowMs);
+  }
+
+  /** Lends to the first who waits. */
+  #hand(entry: Entry<T>, nowMs: number): void {
+    const waiter = this.queue.shift()!;
+    waiter.resolve(this.#lend(entry, nowMs, waiter.borrower, waiter.calledAtMs));
+  }
+
+  /** The one place where those who wait are served and resources are created. */
+  pump(): void {
+    this.#mustPump = true;
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    while (this.#mustPump) {
+      this.#mustPump = false;
+      this.#serve();
+      if (this.#closing && this.queue.length === 0) this.#closing.windUp();
+      else while (this.#mayCreate()) this.#create();
+    }
+    this.#isPumping = false;
+    this.#settle();
+  }
+
+  #serve(): void {
+    const { health, idle, queue, workshop } = this;
+    if (queue.length === 0 || idle.length === 0) return;
+    const nowMs = this.now();
+    for (let entry = this.#nextIdle(); entry && queue.length > 0; entry = this.#nextIdle()) {
+      if (this.share?.mustYield(this)) return;
+      const verdict = health.verdict(entry, nowMs);
+      // After a breakage all suspects are tested at once, or each of them would cost a timeout.
+      if (verdict === 'test' && workshop.testing >= queue.length && !health.isSuspect(entry)) return;
+      idle.remove(entry);
+      if (verdict === 'fit') this.#hand(entry, nowMs);
+      else if (verdict === 'test') workshop.test(entry);
+      else workshop.destroy(entry, verdict);
+    }
+  }
+
+  #mayCreate(): boolean {
+    if (!this.isStarted || this.size >= this.max) return false;
+    const { queue, idle, alive, min, minIdle, warmers, workshop } = this;
+    const { creating, testing } = workshop;
+    const stock = { creating, testing, idle: idle.length, alive, waiting: queue.length };
+    // While it closes, nothing is created but for those who wait.
+    const goals = this.#closing ? NO_GOALS : { min, minIdle, warming: warmers.target };
+    return this.supply.wants({ ...stock, ...goals }) && (!this.share || this.share.mayCreate(this));
+  }
+
+  #create(): void {
+    this.workshop.create(this.generation, this.supply.round);
+    this.#serve();
+  }
+
+  /** Nothing more can be done now. */
+  #settle(): void {
+    const { queue, workshop, supply, alive } = this;
+    const { creating, testing } = workshop;
+    supply.attend(queue.length, queue.length - creating - testing, this.size < this.max);
+    this.warmers.reached(alive, this.max);
+    if (this.#closing && this.size + workshop.late + queue.length === 0) this.#closing.finish();
+    this.share?.changed(this);
+  }
+
+  close(options: PoolCloseOptions): Promise<void> {
+    const closing = (this.#closing ??= new Closing(this));
+    closing.begin(options);
+    this.pump();
+    return closing.closed;
+  }
+}
+
+const NO_GOALS = { min: 0, minIdle: 0, warming: 0 };

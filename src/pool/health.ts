@@ -1,0 +1,84 @@
+import type { Entry } from './entry.ts';
+import type { DestroyReason } from './pool-types.ts';
+import type { PoolSettings } from './settings.ts';
+
+/** What may happen to an idle resource: it is lent, tested first, or destroyed. */
+export type Verdict = 'fit' | 'test' | DestroyReason;
+
+type Rules = Pick<
+  PoolSettings<never>,
+  'idleTimeoutMs' | 'maxLifetimeMs' | 'maxUses' | 'validateAfterIdleMs' | 'keepaliveMs' | 'maxLifetimeJitter'
+>;
+
+/** Whether, when and why resources are tested and retired. Timestamps decide, timers only remind. */
+export class Health {
+  readonly #rules: Rules;
+  readonly #isTested: boolean;
+  /** Whether any rule needs the time. */
+  readonly isTimed: boolean;
+  /** Whether there is any rule. */
+  readonly #hasRules: boolean;
+  /** Whether every reuse is tested, one by somebody who waited included. */
+  readonly isAlwaysTested: boolean;
+  /** Failures so far that may have broken idle resources too. */
+  breakages: number = 0;
+
+  constructor(rules: Rules, isTested: boolean) {
+    this.#rules = rules;
+    this.#isTested = isTested;
+    const { idleTimeoutMs, maxLifetimeMs, keepaliveMs, validateAfterIdleMs } = rules;
+    this.isAlwaysTested = isTested && validateAfterIdleMs === 0;
+    const isBypassed = isTested && validateAfterIdleMs > 0 && validateAfterIdleMs < Infinity;
+    this.isTimed = isBypassed || Math.min(idleTimeoutMs, maxLifetimeMs, keepaliveMs) < Infinity;
+    this.#hasRules = this.isTimed || isTested || rules.maxUses < Infinity;
+  }
+
+  /** From when on a resource made now is too old; `chance` is its one draw. 0 for never. */
+  expiryOf(nowMs: number, chance: number): number {
+    const { maxLifetimeMs, maxLifetimeJitter } = this.#rules;
+    return maxLifetimeMs < Infinity ? nowMs + maxLifetimeMs * (1 - maxLifetimeJitter * chance) : 0;
+  }
+
+  /** How long a resource may go untested; `chance` is its one draw. */
+  keepaliveOf(chance: number): number {
+    const { keepaliveMs } = this.#rules;
+    return keepaliveMs < Infinity ? keepaliveMs * (1 - 0.1 * chance) : 0;
+  }
+
+  /** Why a resource must not be lent again, wherever it is. */
+  retirement(entry: Entry<unknown>, nowMs: number): DestroyReason | undefined {
+    if (entry.uses >= this.#rules.maxUses) return 'uses';
+    return entry.expiresAtMs !== 0 && nowMs >= entry.expiresAtMs ? 'lifetime' : undefined;
+  }
+
+  /** What to do with an idle resource that somebody wants. */
+  verdict(entry: Entry<unknown>, nowMs: number): Verdict {
+    if (!this.#hasRules) return 'fit';
+    const { idleTimeoutMs, validateAfterIdleMs } = this.#rules;
+    const retirement = this.retirement(entry, nowMs);
+    if (retirement) return retirement;
+    if (nowMs - entry.sinceMs >= idleTimeoutMs) return 'idle';
+    if (!this.#isTested) return 'fit';
+    return this.isSuspect(entry) || nowMs - entry.provenAtMs >= validateAfterIdleMs ? 'test' : 'fit';
+  }
+
+  /** Whether something has broken since it was last known to be good. */
+  isSuspect(entry: Entry<unknown>): boolean {
+    return entry.trust !== this.breakages;
+  }
+
+  /** Whether an idle resource is tested without anybody wanting it. */
+  isKeepaliveDue(entry: Entry<unknown>, nowMs: number): boolean {
+    return entry.keepaliveMs !== 0 && nowMs - entry.provenAtMs >= entry.keepaliveMs;
+  }
+
+  /** When to look at an idle resource again. `isKept` takes no notice of how long it is idle. */
+  dueMs(entry: Entry<unknown>, isKept: boolean): number {
+    const { idleTimeoutMs } = this.#rules;
+    return Math.min(
+      isKept ? Infinity : entry.sinceMs + idleTimeoutMs,
+      entry.expiresAtMs === 0 ? Infinity : entry.expiresAtMs,
+      entry.keepaliveMs === 0 ? Infinity : entry.provenAtMs + entry.keepaliveMs,
+    );
+  }
+}
