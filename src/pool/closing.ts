@@ -38,10 +38,7 @@ export class Closing<T> {
   windUp(): void {
     const { idle, workshop, supply, upkeep } = this.#floor;
     workshop.abortCreates(this.#floor.closedError());
-    for (let entry = idle.oldest; entry; entry = idle.oldest) {
-      idle.remove(entry);
-      workshop.destroy(entry, 'close');
-    }
+    this.#floor.discard(idle.length, 'close');
     supply.stop();
     upkeep.stop();
   }

@@ -51,6 +51,8 @@ export class Floor<T> implements Customer<T> {
   rejected: number = 0;
   doubleReleases: number = 0;
   leaked: number = 0;
+  /** Taken out of the idle ones, to be handed on in the same turn. */
+  inHand: number = 0;
   readonly #isTimed: boolean;
   #closing: Closing<T> | undefined;
   #isPumping = false;
@@ -76,7 +78,7 @@ export class Floor<T> implements Customer<T> {
 
   /** Idle, on loan or being tested. */
   get alive(): number {
-    return this.workshop.testing + this.idle.length + this.lent.length + this.upkeep.inHand;
+    return this.workshop.testing + this.idle.length + this.lent.length + this.inHand;
   }
 
   /** All that counts against `max`. */
@@ -124,7 +126,10 @@ export class Floor<T> implements Customer<T> {
     this.isStarted = true;
     if (this.queue.length > 0 || this.#closing) return undefined;
     const nowMs = this.now();
-    for (let entry = this.#nextIdle(); entry; entry = this.#nextIdle()) {
+    // As many as there are now: those that replace bad ones meanwhile may be as bad, without end.
+    for (let looks = this.idle.length; looks > 0; looks--) {
+      const entry = this.#nextIdle();
+      if (!entry) return undefined;
       const verdict = this.health.verdict(entry, nowMs);
       if (verdict === 'test' && !mayTest) return undefined;
       this.idle.remove(entry);
@@ -162,6 +167,20 @@ export class Floor<T> implements Customer<T> {
     return lease;
   }
 
+  /** Destroys idle resources, the longest idle first. All are out of reach before the first is: that runs users' code. */
+  discard(count: number, reason: DestroyReason): void {
+    const entries: Entry<T>[] = [];
+    for (let entry = this.idle.oldest; entry && entries.length < count; entry = this.idle.oldest) {
+      this.idle.remove(entry);
+      entries.push(entry);
+    }
+    this.inHand += entries.length;
+    for (const entry of entries) {
+      this.inHand--;
+      this.workshop.destroy(entry, reason);
+    }
+  }
+
   giveBack(entry: Entry<T>, lease: object): void {
     if (!this.#endLoan(entry, lease)) return;
     const nowMs = this.now();
@@ -172,7 +191,8 @@ export class Floor<T> implements Customer<T> {
       entry.trust = this.health.breakages;
       this.#comeBack(entry, nowMs, 'returned');
     }
-    this.pump();
+    // What lies idle while nobody waits changes nothing for anybody.
+    if (this.queue.length > 0 || this.#closing || this.share) this.pump();
   }
 
   giveUp(entry: Entry<T>, lease: object, isBroken: boolean): void {
@@ -296,12 +316,15 @@ export class Floor<T> implements Customer<T> {
 
   #mayCreate(): boolean {
     if (!this.isStarted || this.size >= this.max) return false;
-    const { queue, idle, alive, min, minIdle, warmers, workshop } = this;
-    const { creating, testing } = workshop;
-    const stock = { creating, testing, idle: idle.length, alive, waiting: queue.length };
+    const { queue, idle, alive, minIdle, supply } = this;
+    const { creating, testing } = this.workshop;
+    if (!supply.mayCreate(creating)) return false;
+    const uncovered = queue.length - creating - testing;
     // While it closes, nothing is created but for those who wait.
-    const goals = this.#closing ? NO_GOALS : { min, minIdle, warming: warmers.target };
-    return this.supply.wants({ ...stock, ...goals }) && (!this.share || this.share.mayCreate(this));
+    const isShort =
+      !this.#closing &&
+      (alive + creating < Math.max(this.min, this.warmers.target) || idle.length + Math.max(0, -uncovered) < minIdle);
+    return (isShort || supply.wants(uncovered, creating, alive)) && (!this.share || this.share.mayCreate(this));
   }
 
   #create(): void {
@@ -326,5 +349,3 @@ export class Floor<T> implements Customer<T> {
     return closing.closed;
   }
 }
-
-const NO_GOALS = { min: 0, minIdle: 0, warming: 0 };

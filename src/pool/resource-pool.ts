@@ -160,13 +160,10 @@ export class ResourcePool<T> implements Pool<T>, Desk {
   }
 
   clear(): void {
-    const { idle, workshop } = this.#floor;
-    this.#floor.generation++;
-    for (let entry = idle.oldest; entry; entry = idle.oldest) {
-      idle.remove(entry);
-      workshop.destroy(entry, 'clear');
-    }
-    this.#floor.pump();
+    const floor = this.#floor;
+    floor.generation++;
+    floor.discard(floor.idle.length, 'clear');
+    floor.pump();
   }
 
   resize(limits: PoolLimits): void {
@@ -174,11 +171,7 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     const { max = floor.max, min = floor.min, minIdle = floor.minIdle } = limits;
     checkLimits(max, min, minIdle);
     Object.assign(floor, { max, min, minIdle });
-    const { idle, workshop } = floor;
-    for (let entry = idle.oldest; entry && floor.alive + workshop.creating > floor.max; entry = idle.oldest) {
-      idle.remove(entry);
-      workshop.destroy(entry, 'resize');
-    }
+    floor.discard(floor.alive + floor.workshop.creating - max, 'resize');
     floor.pump();
   }
 
@@ -197,11 +190,11 @@ export class ResourcePool<T> implements Pool<T>, Desk {
   }
 
   stats(): PoolStats {
-    const { max, size, idle, lent, queue, workshop, upkeep } = this.#floor;
+    const { max, size, idle, lent, queue, workshop, inHand } = this.#floor;
     const { acquired, released, rejected, doubleReleases, leaked } = this.#floor;
     const { creating, testing, destroying, created, createFailed, destroyed, invalid } = workshop;
     return {
-      ...{ max, size, idle: idle.length, inUse: lent.length, creating, testing: testing + upkeep.inHand, destroying },
+      ...{ max, size, idle: idle.length, inUse: lent.length, creating, testing: testing + inHand, destroying },
       ...{ waiting: queue.length, created, createFailed, destroyed, acquired, released },
       ...{ timeouts: this.#timeouts, aborted: this.#aborted, rejected, doubleReleases, invalid, leaked },
     };

@@ -35,20 +35,6 @@ class Alarm {
   }
 }
 
-/** What there is, for a verdict on what to create. */
-export interface Inventory {
-  readonly waiting: number;
-  readonly creating: number;
-  readonly testing: number;
-  readonly idle: number;
-  /** Idle, on loan or testing. */
-  readonly alive: number;
-  /** What waits for a number of resources. */
-  readonly warming: number;
-  readonly min: number;
-  readonly minIdle: number;
-}
-
 type Rules = Pick<PoolSettings<never>, 'clock' | 'growth' | 'baseMs' | 'maxMs' | 'random' | 'maxConcurrentCreates'>;
 
 /** When resources are created: as many as are wanted, as few as an outage allows. */
@@ -109,13 +95,15 @@ export class Supply {
     this.#growth.handedOff();
   }
 
-  /** Whether to begin a create, if there is room for it. */
-  wants({ waiting, creating, testing, idle, alive, warming, min, minIdle }: Inventory): boolean {
+  /** Whether an outage and the limit of creates allow another. */
+  mayCreate(creating: number): boolean {
     const { isResting, limit } = this.#outage;
-    if (isResting || creating >= Math.min(limit, this.#maxConcurrentCreates)) return false;
-    const uncovered = waiting - creating - testing;
-    if (this.#growth.wants(uncovered, creating, alive)) return true;
-    return alive + creating < Math.max(min, warming) || idle + Math.max(0, -uncovered) < minIdle;
+    return !isResting && creating < Math.min(limit, this.#maxConcurrentCreates);
+  }
+
+  /** Whether a create is due for `uncovered` who wait and for whom nothing is under way. */
+  wants(uncovered: number, creating: number, alive: number): boolean {
+    return this.#growth.wants(uncovered, creating, alive);
   }
 
   /** Sets the timers for those who wait now; `hasRoom` is whether a create could help them. */

@@ -11,8 +11,6 @@ export class Upkeep<T> {
   #timer: TimerHandle;
   /** What the timer is set for. */
   #dueMs = Infinity;
-  /** Found due and not handed on yet. */
-  inHand: number = 0;
 
   constructor(floor: Floor<T>) {
     this.#floor = floor;
@@ -50,13 +48,13 @@ export class Upkeep<T> {
     const retired: [Entry<T>, DestroyReason | undefined][] = [];
     const idleDueMs = this.#findIdle(nowMs, (entry, reason) => {
       floor.idle.remove(entry);
-      this.inHand++;
+      floor.inHand++;
       retired.push([entry, reason]);
     });
     const leaks: Entry<T>[] = [];
     const loanDueMs = this.#findLeaks(nowMs, leaks);
     for (const [entry, reason] of retired) {
-      this.inHand--;
+      floor.inHand--;
       if (reason) floor.workshop.destroy(entry, reason);
       else floor.workshop.test(entry);
     }
