@@ -7,11 +7,14 @@ import type { Host, Picker, PickerOptions } from './picker.ts';
 /** Draws of a pair before the rest is looked through one by one. */
 const DRAWS = 8;
 
+/** The least that a response time counts: on a coarse clock many are 0, and calls in flight must still count. */
+const FLOOR_MS = 0.01;
+
 /** Options of {@link createP2cEwma}. */
 export interface P2cEwmaOptions<H extends Host> extends PickerOptions<H> {
   /** How fast a past answer loses weight: after this time, to 37 %. @defaultValue 10000 */
   readonly decayMs?: number | undefined;
-  /** What a host that has not answered yet is taken to need. @defaultValue 100 */
+  /** What a host that has not answered yet is taken to need, once it has a call. @defaultValue 100 */
   readonly defaultRttMs?: number | undefined;
   /** A failed call counts as at least so slow, or hosts that fail at once would look best. @defaultValue 1000 */
   readonly failurePenaltyMs?: number | undefined;
@@ -108,8 +111,9 @@ class P2cEwma<H extends Host> extends HostList<H, TimedSeat<H>> {
   }
 
   #rttOf(seat: TimedSeat<H>, nowMs: number): number {
-    if (seat.rttMs < 0) return this.#defaultRttMs;
-    return seat.rttMs * Math.exp((seat.stampMs - nowMs) / this.#decayMs);
+    // One that has never answered is tried next, but by one call at a time until it has.
+    if (seat.rttMs < 0) return seat.inFlight === 0 ? 0 : this.#defaultRttMs;
+    return Math.max(FLOOR_MS, seat.rttMs * Math.exp((seat.stampMs - nowMs) / this.#decayMs));
   }
 
   protected override changed(seat: TimedSeat<H>, nowMs: number, isOk?: boolean, durationMs: number = 0): void {
