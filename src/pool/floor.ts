@@ -32,7 +32,7 @@ export class Floor<T> implements Customer<T> {
   readonly share: Share<T> | undefined;
   readonly listeners: Listeners<T> = new Listeners();
   readonly queue: WaitQueue<AcquireWaiter<T>>;
-  readonly idle: EntryList<T> = new EntryList();
+  readonly idle: EntryList<T>;
   readonly lent: EntryList<T> = new EntryList();
   readonly health: Health;
   readonly workshop: Workshop<T>;
@@ -64,6 +64,7 @@ export class Floor<T> implements Customer<T> {
     const { clock, max, min, minIdle, onEvent, leakThresholdMs } = settings;
     this.settings = settings;
     this.share = share;
+    this.idle = share ? share.idleList() : new EntryList();
     this.max = max;
     this.min = min;
     this.minIdle = minIdle;
@@ -133,9 +134,12 @@ export class Floor<T> implements Customer<T> {
       const verdict = this.health.verdict(entry, nowMs);
       if (verdict === 'test' && !mayTest) return undefined;
       this.idle.remove(entry);
-      if (verdict === 'fit') return this.#lend(entry, nowMs, borrower);
+      if (verdict === 'fit' || (verdict === 'test' && this.#isProvenNow(entry))) {
+        const lease = this.#lend(entry, nowMs, borrower);
+        if (this.idle.length < this.minIdle) this.pump();
+        return lease;
+      }
       if (verdict !== 'test') this.workshop.destroy(entry, verdict);
-      else if (this.#isProvenNow(entry)) return this.#lend(entry, nowMs, borrower);
     }
     return undefined;
   }

@@ -3,7 +3,7 @@ import type { Random } from '../core/random.ts';
 
 /*
  * What failed creates lead to: a pause that grows from failure to failure, then one create as a probe,
- * and after its success 2, 4, 8 ... at once. Creates that began before the last failure say nothing new
+ * and one more at once for each success, which makes 2, 4, 8 ... from round to round. Creates that began before the last failure say nothing new
  * when they fail as well, so ten at a time that fail together are one failure.
  */
 export class Outage {
@@ -43,6 +43,6 @@ export class Outage {
     this.#failures = 0;
     this.error = undefined;
     this.isResting = false;
-    this.limit = this.limit * 2 < max ? this.limit * 2 : Infinity;
+    this.limit = this.limit < max ? this.limit + 1 : Infinity;
   }
 }

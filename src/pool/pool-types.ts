@@ -74,6 +74,7 @@ export interface PoolLimits {
 /** Counts of a pool at one moment. `created` = `destroyed` + `idle` + `inUse` + `testing` + `destroying`. */
 export interface PoolStats {
   readonly max: number;
+  readonly minIdle: number;
   /** All that counts against `max`: creating, idle, in use, testing (or resetting), destroying. */
   readonly size: number;
   readonly idle: number;
@@ -101,6 +102,8 @@ export interface PoolStats {
 
 /** Resources that are made when needed, lent to one borrower at a time, and kept for the next. */
 export interface Pool<T> extends AsyncDisposable {
+  /** The option `name`. */
+  readonly name: string;
   /**
    * Resolves with a lease once a resource is free: at once when one is idle. O(1), and O(log n) of
    * those who wait when their deadlines do not come in order.

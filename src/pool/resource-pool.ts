@@ -13,7 +13,6 @@ import type {
 } from './pool-types.ts';
 import type { PoolSettings } from './settings.ts';
 import { checkLimits } from './settings.ts';
-import type { Share } from './share.ts';
 import type { Desk } from './waiting.ts';
 import { AcquireWaiter, Scopes } from './waiting.ts';
 
@@ -26,10 +25,14 @@ export class ResourcePool<T> implements Pool<T>, Desk {
   #timeouts = 0;
   #aborted = 0;
 
-  constructor(settings: PoolSettings<T>, share?: Share<T>) {
+  constructor(settings: PoolSettings<T>, floor: Floor<T> = new Floor(settings)) {
     this.#settings = settings;
-    this.#floor = new Floor(settings, share);
+    this.#floor = floor;
     this.#isWatched = settings.leakThresholdMs < Infinity;
+  }
+
+  get name(): string {
+    return this.#settings.name;
   }
 
   acquire(options?: AcquireOptions): Promise<Lease<T>> {
@@ -190,11 +193,11 @@ export class ResourcePool<T> implements Pool<T>, Desk {
   }
 
   stats(): PoolStats {
-    const { max, size, idle, lent, queue, workshop, inHand } = this.#floor;
+    const { max, minIdle, size, idle, lent, queue, workshop, inHand } = this.#floor;
     const { acquired, released, rejected, doubleReleases, leaked } = this.#floor;
     const { creating, testing, destroying, created, createFailed, destroyed, invalid } = workshop;
     return {
-      ...{ max, size, idle: idle.length, inUse: lent.length, creating, testing: testing + inHand, destroying },
+      ...{ max, minIdle, size, idle: idle.length, inUse: lent.length, creating, testing: testing + inHand, destroying },
       ...{ waiting: queue.length, created, createFailed, destroyed, acquired, released },
       ...{ timeouts: this.#timeouts, aborted: this.#aborted, rejected, doubleReleases, invalid, leaked },
     };

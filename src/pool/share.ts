@@ -1,14 +1,17 @@
+import type { EntryList } from './entry.ts';
 import type { Floor } from './floor.ts';
 
 /** What the pools of several keys share: one bound, and one order of those who wait. */
 export interface Share<T> {
+  /** A list for the idle resources of one key. */
+  idleList(): EntryList<T>;
   /** Numbers those who wait, over all keys. */
   arrival(): number;
-  /** Acquires that may wait over all keys beyond those for whom there is room. */
+  /** Whether all that there may be are on loan, and as many wait as may. */
   isFull(): boolean;
-  /** Whether `floor`, which wants to, may begin a create. */
+  /** Whether `floor` may begin a create, which it then does. */
   mayCreate(floor: Floor<T>): boolean;
-  /** Whether what comes free in `floor` has to make room for somebody who has waited longer elsewhere. */
+  /** Whether what comes free in `floor` has to make room for somebody elsewhere who goes first. */
   mustYield(floor: Floor<T>): boolean;
   /** Something has changed in `floor`. */
   changed(floor: Floor<T>): void;
