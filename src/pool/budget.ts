@@ -90,7 +90,7 @@ export class Budget<T> implements Share<T> {
   }
 
   mustYield(floor: Floor<T>): boolean {
-    this.#note(floor);
+    // By what was last noted, which includes the resource that is on its way.
     return this.#hungry.size > 0 && this.#used >= this.#max && this.#isBehind(floor, this.#destroying);
   }
 

@@ -228,7 +228,7 @@ export class Floor<T> implements Customer<T> {
 
   made(entry: Entry<T>, tookMs: number): void {
     this.supply.succeeded(tookMs, this.max);
-    this.#comeBack(entry, entry.sinceMs, 'made');
+    this.#comeBack(entry, this.now(), 'made');
     this.pump();
   }
 

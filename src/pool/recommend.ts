@@ -44,7 +44,7 @@ export function recommendPoolSize(load: PoolLoad): number {
   for (let size = 1; ; size++) {
     blocked = (onLoan * blocked) / (size + onLoan * blocked);
     const spare = size - onLoan;
-    const waitMs = (blocked * holdMs) / (spare + onLoan * blocked);
+    const waitMs = (size * blocked * holdMs) / ((spare + onLoan * blocked) * spare);
     if (size >= least && spare > 0 && (waitMs <= maxWaitMs || blocked === 0)) return size;
   }
 }
