@@ -11,10 +11,10 @@ interface Borrow {
   readonly holdMs: number;
 }
 
-const borrows = fc.array(
-  fc.record({ key: fc.nat(3), atMs: fc.nat(60), holdMs: fc.integer({ min: 1, max: 40 }) }),
-  { minLength: 1, maxLength: 40 },
-);
+const borrows = fc.array(fc.record({ key: fc.nat(3), atMs: fc.nat(60), holdMs: fc.integer({ min: 1, max: 40 }) }), {
+  minLength: 1,
+  maxLength: 40,
+});
 
 it('a keyed pool serves everybody, within its bounds, whatever the keys, and forgets them all', async () => {
   const delays = fc.record({ create: fc.nat(8), destroy: fc.nat(8) });

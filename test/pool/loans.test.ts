@@ -31,7 +31,9 @@ describe('a lease', () => {
     const lease = await pool.acquire();
     lease.release();
     expect(() => lease.resource).toThrow(PoolError);
-    expect(await errorOf(Promise.resolve().then(() => lease.resource))).toMatchObject({ code: 'ERR_POOL_LEASE_RELEASED' });
+    expect(await errorOf(Promise.resolve().then(() => lease.resource))).toMatchObject({
+      code: 'ERR_POOL_LEASE_RELEASED',
+    });
   });
 
   it('gives its resource back at the end of its block', async () => {
@@ -165,7 +167,12 @@ describe('the bound', () => {
 
   it('a resource that arrives after `createTimeoutMs` is destroyed in the same turn, and its slot was free before', async () => {
     const { create, made, signals, finish } = gatedCreate();
-    const { pool, clock, ends } = setup({ create, max: 1, createTimeoutMs: 100, createBackoff: { baseMs: 1, maxMs: 1 } });
+    const { pool, clock, ends } = setup({
+      create,
+      max: 1,
+      createTimeoutMs: 100,
+      createBackoff: { baseMs: 1, maxMs: 1 },
+    });
     const waiting = pool.acquire();
     await clock.advance(100);
     expect(signals[0]?.aborted).toBe(true);
@@ -192,7 +199,12 @@ describe('the bound', () => {
   });
 
   it('a destroy that throws or rejects counts as done, and an event says so', async () => {
-    for (const destroy of [() => Promise.reject(down), () => { throw down; }]) {
+    for (const destroy of [
+      () => Promise.reject(down),
+      () => {
+        throw down;
+      },
+    ]) {
       const { pool, events } = setup({ max: 1, destroy });
       (await pool.acquire()).destroy();
       await pool.acquire();

@@ -9,7 +9,10 @@ it('`poolMetrics` reports under the names of OpenTelemetry, in seconds, until it
   const stop = poolMetrics(pool, {
     gauge(name, read, attributes) {
       expect(attributes['db.client.connection.pool.name']).toBe('orders');
-      const key = [name, attributes['db.client.connection.state']].filter(Boolean).join(':').replaceAll('db.client.connection.', '');
+      const key = [name, attributes['db.client.connection.state']]
+        .filter(Boolean)
+        .join(':')
+        .replaceAll('db.client.connection.', '');
       gauges.set(key, read);
       return () => gauges.delete(key);
     },

@@ -48,7 +48,9 @@ describe('options', () => {
   });
 
   it('that are undefined have their defaults', () => {
-    const undefinedOnes = Object.fromEntries(bad.flatMap(([, options]) => Object.keys(options).map((key) => [key, undefined])));
+    const undefinedOnes = Object.fromEntries(
+      bad.flatMap(([, options]) => Object.keys(options).map((key) => [key, undefined])),
+    );
     const pool = createPool({ ...undefinedOnes, create } as PoolOptions<object>);
     expect(pool.stats()).toMatchObject({ max: 10, size: 0, waiting: 0 });
     expect(pool.name).toBe('pool');
@@ -99,6 +101,8 @@ describe('recommendPoolSize', () => {
   it('refuses what is no load', async () => {
     expect(() => recommendPoolSize({ arrivalsPerSecond: -1, holdMs: 1 })).toThrow('arrivalsPerSecond');
     expect(() => recommendPoolSize({ arrivalsPerSecond: 1e9, holdMs: 1e9 })).toThrow('arrivalsPerSecond x holdMs');
-    expect(await errorOf(Promise.resolve().then(() => recommendPoolSize({ arrivalsPerSecond: 1, holdMs: 1, perTask: 0 })))).toBeInstanceOf(RangeError);
+    expect(
+      await errorOf(Promise.resolve().then(() => recommendPoolSize({ arrivalsPerSecond: 1, holdMs: 1, perTask: 0 }))),
+    ).toBeInstanceOf(RangeError);
   });
 });

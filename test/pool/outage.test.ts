@@ -14,7 +14,11 @@ interface Server {
 }
 
 /** A server that refuses after 1 ms while it is down and accepts after 10 ms while it is up. */
-function service(options: Partial<PoolOptions<object>> = {}): { clock: VirtualClock; server: Server; pool: Pool<object> } {
+function service(options: Partial<PoolOptions<object>> = {}): {
+  clock: VirtualClock;
+  server: Server;
+  pool: Pool<object>;
+} {
   const clock = createVirtualClock();
   const server: Server = { isUp: true, attemptsMs: [], inFlight: 0, most: 0 };
   const pool = createPool<object>({
@@ -142,7 +146,9 @@ describe('onCreateFailure', () => {
     server.isUp = false;
     const waits = Array.from({ length: 30 }, () => pool.acquire().catch((error: unknown) => error));
     await clock.advance(1);
-    expect(await Promise.all(waits)).toEqual(waits.map(() => expect.objectContaining({ code: 'ERR_POOL_CREATE', cause: down })));
+    expect(await Promise.all(waits)).toEqual(
+      waits.map(() => expect.objectContaining({ code: 'ERR_POOL_CREATE', cause: down })),
+    );
     const attempts = server.attemptsMs.length;
     expect(await codeOf(pool.acquire())).toBe('ERR_POOL_CREATE');
     expect(server.attemptsMs).toHaveLength(attempts);
@@ -160,7 +166,10 @@ describe('onCreateFailure', () => {
     await fail(0, new Error('passing'));
     expect(await stateOf(waits[0]!)).toBe('pending');
     const { pool: other } = setup({ create: () => Promise.reject(down), isFatalCreateError: () => true, max: 1 });
-    expect(await Promise.all([other.acquire(), other.acquire()].map(codeOf))).toEqual(['ERR_POOL_CREATE', 'ERR_POOL_CREATE']);
+    expect(await Promise.all([other.acquire(), other.acquire()].map(codeOf))).toEqual([
+      'ERR_POOL_CREATE',
+      'ERR_POOL_CREATE',
+    ]);
     void pool.close();
     for (const wait of waits) await errorOf(wait);
   });

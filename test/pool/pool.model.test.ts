@@ -58,22 +58,30 @@ const pick = <E>(list: readonly E[], at: number): E => list[at % list.length]!;
 const always = (): boolean => true;
 
 const steps = [
-  fc.record({ priority: fc.nat(2), timeoutMs: fc.constantFrom(20, 200, 5_000), hasSignal: fc.boolean() }).map((o) =>
-    step(`acquire ${fc.stringify(o)}`, always, (world) => world.acquire(o.priority, o.timeoutMs, o.hasSignal)),
-  ),
-  fc.constant(step('tryAcquire', always, (world) => world.tryAcquire())),
-  fc.tuple(fc.nat(), fc.constantFrom('release' as const, 'release' as const, 'destroy' as const, 'break' as const)).map(([at, how]) =>
-    step(
-      `${how} ${at}`,
-      (world) => world.of('holding').length > 0,
-      (world) => world.giveBack(pick(world.of('holding'), at), how),
+  fc
+    .record({ priority: fc.nat(2), timeoutMs: fc.constantFrom(20, 200, 5_000), hasSignal: fc.boolean() })
+    .map((o) =>
+      step(`acquire ${fc.stringify(o)}`, always, (world) => world.acquire(o.priority, o.timeoutMs, o.hasSignal)),
     ),
-  ),
+  fc.constant(step('tryAcquire', always, (world) => world.tryAcquire())),
+  fc
+    .tuple(fc.nat(), fc.constantFrom('release' as const, 'release' as const, 'destroy' as const, 'break' as const))
+    .map(([at, how]) =>
+      step(
+        `${how} ${at}`,
+        (world) => world.of('holding').length > 0,
+        (world) => world.giveBack(pick(world.of('holding'), at), how),
+      ),
+    ),
   fc.nat().map((at) =>
     step(
       `abort ${at}`,
       (world) => world.of('waiting').some(({ signal }) => signal),
-      (world) => pick(world.of('waiting').filter(({ signal }) => signal), at).signal?.abort('enough'),
+      (world) =>
+        pick(
+          world.of('waiting').filter(({ signal }) => signal),
+          at,
+        ).signal?.abort('enough'),
     ),
   ),
   fc.tuple(fc.nat(), fc.integer({ min: 0, max: 3 })).map(([at, luck]) =>
@@ -99,13 +107,21 @@ const steps = [
     }),
   ),
   fc.nat(5).map((count) =>
-    step('warm', ({ max }) => count <= max, (world) => void world.pool.warm(count).catch(() => {})),
+    step(
+      'warm',
+      ({ max }) => count <= max,
+      (world) => void world.pool.warm(count).catch(() => {}),
+    ),
   ),
   fc.boolean().map((drain) =>
-    step(`close ${drain}`, (world) => world.borrowers.length > 8, (world) => {
-      world.isClosed = true;
-      world.closing = world.pool.close({ drain });
-    }),
+    step(
+      `close ${drain}`,
+      (world) => world.borrowers.length > 8,
+      (world) => {
+        world.isClosed = true;
+        world.closing = world.pool.close({ drain });
+      },
+    ),
   ),
 ];
 

@@ -40,7 +40,10 @@ describe('order', () => {
   });
 
   it('idle resources are lent last in first out, or first in first out with `idleOrder`', async () => {
-    for (const [idleOrder, expected] of [['lifo', [1, 1]], ['fifo', [0, 1]]] as const) {
+    for (const [idleOrder, expected] of [
+      ['lifo', [1, 1]],
+      ['fifo', [0, 1]],
+    ] as const) {
       const { pool } = setup({ idleOrder });
       const leases = [await pool.acquire(), await pool.acquire()];
       for (const lease of leases) lease.release();
@@ -126,7 +129,11 @@ describe('deadline', () => {
   });
 
   it('says how matters stood, and nothing of the resources', async () => {
-    const { pool, clock } = setup({ max: 1, create: () => ({ id: 0, ends: [], password: 'secret' }) as never, name: 'orders' });
+    const { pool, clock } = setup({
+      max: 1,
+      create: () => ({ id: 0, ends: [], password: 'secret' }) as never,
+      name: 'orders',
+    });
     const lease = await pool.acquire();
     const late = pool.acquire({ timeoutMs: 10 });
     late.catch(() => {});
@@ -164,7 +171,9 @@ describe('abort', () => {
     const { pool, clock } = setup({ max: 1 });
     const lease = await pool.acquire();
     const caller = countingSignal();
-    const waits = Array.from({ length: 50 }, (_, k) => pool.acquire({ signal: caller.signal, timeoutMs: k < 25 ? 10 : 1_000 }));
+    const waits = Array.from({ length: 50 }, (_, k) =>
+      pool.acquire({ signal: caller.signal, timeoutMs: k < 25 ? 10 : 1_000 }),
+    );
     for (const wait of waits) wait.catch(() => {});
     expect([caller.listeners, caller.peak]).toEqual([1, 1]);
     await clock.advance(10);
