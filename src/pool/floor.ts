@@ -131,7 +131,7 @@ export class Floor<T> implements Customer<T> {
     for (let looks = this.idle.length; looks > 0; looks--) {
       const entry = this.#nextIdle();
       if (!entry) return undefined;
-      const verdict = this.health.verdict(entry, nowMs);
+      const verdict = this.health.verdict(entry, nowMs, this.#keepsIdle);
       if (verdict === 'test' && !mayTest) return undefined;
       this.idle.remove(entry);
       if (verdict === 'fit' || (verdict === 'test' && this.#isProvenNow(entry))) {
@@ -151,6 +151,11 @@ export class Floor<T> implements Customer<T> {
     const isProven = this.#claim !== entry;
     this.#claim = outer;
     return isProven;
+  }
+
+  /** Whether no idle resource may go because of its idleness. */
+  get #keepsIdle(): boolean {
+    return this.idle.length <= this.minIdle || this.alive <= this.min;
   }
 
   #nextIdle(): Entry<T> | undefined {
@@ -308,7 +313,7 @@ export class Floor<T> implements Customer<T> {
     const nowMs = this.now();
     for (let entry = this.#nextIdle(); entry && queue.length > 0; entry = this.#nextIdle()) {
       if (this.share?.mustYield(this)) return;
-      const verdict = health.verdict(entry, nowMs);
+      const verdict = health.verdict(entry, nowMs, this.#keepsIdle);
       // After a breakage all suspects are tested at once, or each of them would cost a timeout.
       if (verdict === 'test' && workshop.testing >= queue.length && !health.isSuspect(entry)) return;
       idle.remove(entry);

@@ -24,9 +24,7 @@ export class Growth {
 
   /** How long to watch hand-offs before the next verdict. Infinity when there is none to come. */
   get tickMs(): number {
-    return this.#isEager || this.#connectMs === 0
-      ? Infinity
-      : Math.min(MOST_TICK_MS, Math.max(1, this.#connectMs / 8));
+    return this.#isEager || this.#connectMs === 0 ? Infinity : Math.min(MOST_TICK_MS, Math.max(1, this.#connectMs / 8));
   }
 
   /** A create took `ms`. */

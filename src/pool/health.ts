@@ -51,13 +51,13 @@ export class Health {
     return entry.expiresAtMs !== 0 && nowMs >= entry.expiresAtMs ? 'lifetime' : undefined;
   }
 
-  /** What to do with an idle resource that somebody wants. */
-  verdict(entry: Entry<unknown>, nowMs: number): Verdict {
+  /** What to do with an idle resource that somebody wants; `isKept` when it is one of those that are kept however idle. */
+  verdict(entry: Entry<unknown>, nowMs: number, isKept: boolean): Verdict {
     if (!this.#hasRules) return 'fit';
     const { idleTimeoutMs, validateAfterIdleMs } = this.#rules;
     const retirement = this.retirement(entry, nowMs);
     if (retirement) return retirement;
-    if (nowMs - entry.sinceMs >= idleTimeoutMs) return 'idle';
+    if (!isKept && nowMs - entry.sinceMs >= idleTimeoutMs) return 'idle';
     if (!this.#isTested) return 'fit';
     return this.isSuspect(entry) || nowMs - entry.provenAtMs >= validateAfterIdleMs ? 'test' : 'fit';
   }

@@ -77,7 +77,12 @@ class PoolOfPools<K, T> implements KeyedPool<K, T> {
   constructor(options: KeyedPoolOptions<K, T>) {
     const { create } = options;
     this.#create = create;
-    this.#settings = settingsOf<T>({ ...options, create: create as unknown as PoolOptions<T>['create'], min: 0, minIdle: 0 });
+    this.#settings = settingsOf<T>({
+      ...options,
+      create: create as unknown as PoolOptions<T>['create'],
+      min: 0,
+      minIdle: 0,
+    });
     const { max, maxWaiters } = this.#settings;
     this.#maxPerKey = integer('maxPerKey', options.maxPerKey === undefined ? max : options.maxPerKey, 1, max);
     this.#budget = new Budget(max, maxWaiters, (floor) => this.#forget(floor));
@@ -129,7 +134,7 @@ class PoolOfPools<K, T> implements KeyedPool<K, T> {
   }
 
   clear(...keys: readonly [K?]): void {
-    if (keys.length === 0) for (const { pool } of [...this.#pools.values()]) pool.clear();
+    if (keys.length === 0) for (const { pool } of this.#pools.values()) pool.clear();
     else this.#pools.get(keys[0] as K)?.pool.clear();
   }
 
@@ -151,6 +156,7 @@ class PoolOfPools<K, T> implements KeyedPool<K, T> {
 function sum(all: readonly PoolStats[]): PoolStats {
   const [first, ...rest] = all;
   const total = { ...first } as Record<keyof PoolStats, number>;
-  for (const stats of rest) for (const [name, count] of Object.entries(stats)) total[name as keyof PoolStats] += count as number;
+  for (const stats of rest)
+    for (const [name, count] of Object.entries(stats)) total[name as keyof PoolStats] += count as number;
   return total;
 }

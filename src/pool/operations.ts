@@ -1,12 +1,12 @@
 import type { Clock, TimerHandle } from '../core/clock.ts';
 
 /** Told the one result of a user's function: a value, or an error. */
-export type Done<R> = (isOk: boolean, result: R | unknown) => void;
+export type Done = (isOk: boolean, result: unknown) => void;
 
 /** A user's function that runs and may never settle. */
 class Operation<R> {
   readonly #running: Set<Operation<never>>;
-  readonly #done: Done<R>;
+  readonly #done: Done;
   readonly #onLate: ((result: R) => void) | undefined;
   readonly #timedOut: () => unknown;
   readonly #clock: Clock;
@@ -16,7 +16,7 @@ class Operation<R> {
   constructor(
     running: Set<Operation<never>>,
     clock: Clock,
-    done: Done<R>,
+    done: Done,
     timedOut: () => unknown,
     onLate: ((result: R) => void) | undefined,
   ) {
@@ -73,7 +73,7 @@ export class Operations {
   run<R>(
     fn: () => R | PromiseLike<R>,
     ms: number,
-    done: Done<R>,
+    done: Done,
     timedOut: () => unknown,
     onLate?: (result: R) => void,
   ): void {
@@ -98,8 +98,9 @@ export class Operations {
     void Promise.resolve().then(() => operation.arm(ms));
   }
 
-  /** Gives up all that runs now. */
+  /** Gives up all that runs now, and nothing that begins meanwhile. */
   expireAll(): void {
-    for (const operation of [...this.#running]) operation.expire();
+    const running = [...this.#running];
+    for (const operation of running) operation.expire();
   }
 }

@@ -2,15 +2,7 @@ import { amount, integer, refuse } from '../core/check.ts';
 import { guarded } from '../core/errors.ts';
 import { PoolError } from './errors.ts';
 import { Floor } from './floor.ts';
-import type {
-  AcquireOptions,
-  Lease,
-  Pool,
-  PoolCloseOptions,
-  PoolEvent,
-  PoolLimits,
-  PoolStats,
-} from './pool-types.ts';
+import type { AcquireOptions, Lease, Pool, PoolCloseOptions, PoolEvent, PoolLimits, PoolStats } from './pool-types.ts';
 import type { PoolSettings } from './settings.ts';
 import { checkLimits } from './settings.ts';
 import type { Desk } from './waiting.ts';
@@ -140,9 +132,7 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     try {
       const result = fn(lease.resource);
       const isThenable = typeof (result as { then?: unknown } | null | undefined)?.then === 'function';
-      return isThenable
-        ? Promise.resolve(result).then(finish, fail)
-        : Promise.resolve(finish(result as R));
+      return isThenable ? Promise.resolve(result).then(finish, fail) : Promise.resolve(finish(result as R));
     } catch (error) {
       return new Promise((resolve) => resolve(fail(error)));
     }
@@ -197,9 +187,26 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     const { acquired, released, rejected, doubleReleases, leaked } = this.#floor;
     const { creating, testing, destroying, created, createFailed, destroyed, invalid } = workshop;
     return {
-      ...{ max, minIdle, size, idle: idle.length, inUse: lent.length, creating, testing: testing + inHand, destroying },
-      ...{ waiting: queue.length, created, createFailed, destroyed, acquired, released },
-      ...{ timeouts: this.#timeouts, aborted: this.#aborted, rejected, doubleReleases, invalid, leaked },
+      max,
+      minIdle,
+      size,
+      idle: idle.length,
+      inUse: lent.length,
+      creating,
+      testing: testing + inHand,
+      destroying,
+      waiting: queue.length,
+      created,
+      createFailed,
+      destroyed,
+      acquired,
+      released,
+      timeouts: this.#timeouts,
+      aborted: this.#aborted,
+      rejected,
+      doubleReleases,
+      invalid,
+      leaked,
     };
   }
 }

@@ -70,6 +70,17 @@ export function settingsOf<T>(options: PoolOptions<T>): PoolSettings<T> {
   return {
     ...options,
     ...numbers,
-    ...{ max, min, minIdle, idleOrder, growth, onCreateFailure, clock, random, name, reclaimLeaked, baseMs, maxMs },
+    max,
+    min,
+    minIdle,
+    idleOrder,
+    growth,
+    onCreateFailure,
+    clock,
+    random,
+    name,
+    reclaimLeaked,
+    baseMs,
+    maxMs,
   } as PoolSettings<T>;
 }

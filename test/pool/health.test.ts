@@ -180,6 +180,14 @@ describe('expiry', () => {
     expect(pool.stats().created).toBe(6);
   });
 
+  it('what `min` keeps is lent however idle it is', async () => {
+    const { pool, clock } = setup({ max: 5, min: 2, idleTimeoutMs: 100 });
+    await pool.warm();
+    await clock.advance(5_000);
+    expect((await pool.acquire()).resource.id).toBeLessThan(2);
+    expect(pool.stats()).toMatchObject({ created: 2, destroyed: 0 });
+  });
+
   it('an idle timeout that passed while the process was frozen counts on the next borrow', async () => {
     const { pool, clock, ends } = setup({ idleTimeoutMs: 100 });
     (await pool.acquire()).release();

@@ -108,7 +108,13 @@ export async function runOutage<C>(service: Service<C>): Promise<Findings> {
     (atMs) => after.filter((other) => other >= atMs && other < atMs + 100).length >= before / 10,
   );
   return {
-    ...{ attempts, lastAttempts, lateMs, peak, codes, answersBefore: before, stats: pool.stats() },
+    attempts,
+    lastAttempts,
+    lateMs,
+    peak,
+    codes,
+    answersBefore: before,
+    stats: pool.stats(),
     recoveryMs: (after[0] ?? Infinity) - raisedMs,
     halfMs: (halfMs ?? Infinity) - raisedMs,
   };

@@ -113,8 +113,13 @@ export class World {
   acquire(priority: number, timeoutMs: number, hasSignal: boolean): void {
     const signal = hasSignal ? countingSignal() : undefined;
     const borrower: Borrower = {
-      ...{ id: this.borrowers.length, priority, deadlineMs: this.clock.now() + timeoutMs, signal },
-      ...{ state: 'waiting', lease: undefined, reason: undefined },
+      id: this.borrowers.length,
+      priority,
+      deadlineMs: this.clock.now() + timeoutMs,
+      signal,
+      state: 'waiting',
+      lease: undefined,
+      reason: undefined,
     };
     this.borrowers.push(borrower);
     const options = signal ? { priority, timeoutMs, signal: signal.signal } : { priority, timeoutMs };
@@ -134,8 +139,13 @@ export class World {
     if (!lease) return;
     expect(waiting, 'nobody is passed').toBe(0);
     const borrower: Borrower = {
-      ...{ id: this.borrowers.length, priority: 0, deadlineMs: Infinity, signal: undefined },
-      ...{ state: 'waiting', lease: undefined, reason: undefined },
+      id: this.borrowers.length,
+      priority: 0,
+      deadlineMs: Infinity,
+      signal: undefined,
+      state: 'waiting',
+      lease: undefined,
+      reason: undefined,
     };
     this.borrowers.push(borrower);
     this.#grant(borrower, lease);
