@@ -1,3 +1,15 @@
+import type { PoolLease } from './lease.ts';
+
+/** What one resource has ahead of it, where options limit that. */
+export interface Plan {
+  /** From when on it is too old. */
+  readonly expiresAtMs: number;
+  /** How long it may go untested. */
+  readonly keepaliveMs: number;
+  /** Loans that are left. */
+  usesLeft: number;
+}
+
 /**
  * A resource with what the pool knows of it. Times are 0 where no option needs them, so that they cost no memory.
  */
@@ -6,40 +18,33 @@ export class Entry<T> {
   readonly resource: T;
   /** How often the pool had been cleared when its create began. */
   readonly generation: number;
-  /** From when on it is too old; 0 for never. */
-  readonly expiresAtMs: number;
-  /** How much earlier than in full each keepalive comes: drawn once, so that resources do not get into step. */
-  readonly keepaliveMs: number;
+  readonly plan: Plan | undefined;
   /** Its live lease. */
-  lease: object | undefined = undefined;
+  lease: PoolLease<T> | undefined = undefined;
   /** Since when it is idle, or on loan. */
   sinceMs: number = 0;
   /** When it was last used, tested or made. */
   provenAtMs: number = 0;
-  uses: number = 0;
   /** How many breakages the pool had seen when it was last proven. */
   trust: number = 0;
-  /** Made where it was acquired, while its loan is watched. */
-  borrower: Error | undefined = undefined;
   /** For {@link EntryList} only. */
   newer: Entry<T> | undefined = undefined;
   /** For {@link EntryList} only. */
   older: Entry<T> | undefined = undefined;
 
-  constructor(keeper: Keeper<T>, resource: T, generation: number, expiresAtMs: number, keepaliveMs: number) {
+  constructor(keeper: Keeper<T>, resource: T, generation: number, plan: Plan | undefined) {
     this.keeper = keeper;
     this.resource = resource;
     this.generation = generation;
-    this.expiresAtMs = expiresAtMs;
-    this.keepaliveMs = keepaliveMs;
+    this.plan = plan;
   }
 }
 
 /** Takes resources back from leases. */
 export interface Keeper<T> {
-  giveBack(entry: Entry<T>, lease: object): void;
+  giveBack(entry: Entry<T>, lease: PoolLease<T>): void;
   /** `isBroken` is whether there was an error, which may have broken others too. */
-  giveUp(entry: Entry<T>, lease: object, isBroken: boolean): void;
+  giveUp(entry: Entry<T>, lease: PoolLease<T>, isBroken: boolean): void;
 }
 
 /** Entries in order, through the entries themselves: each is in one list at most. All O(1). */

@@ -5,7 +5,7 @@ import type { Entry } from './entry.ts';
 import { EntryList } from './entry.ts';
 import { PoolError } from './errors.ts';
 import { Health } from './health.ts';
-import { PoolLease } from './lease.ts';
+import { PoolLease, WatchedLease } from './lease.ts';
 import { Listeners } from './listeners.ts';
 import type { DestroyReason, Lease, PoolCloseOptions, PoolEvent } from './pool-types.ts';
 import type { PoolSettings } from './settings.ts';
@@ -115,9 +115,10 @@ export class Floor<T> implements Customer<T> {
 
   /** Turns away all who wait. */
   rejectAll(reason: 'closed' | 'create', error: () => PoolError): void {
-    for (let waiter = this.queue.shift(); waiter; waiter = this.queue.shift()) {
+    // No more than wait now: a listener may acquire again.
+    for (let left = this.queue.length; left > 0; left--) {
       this.rejected++;
-      waiter.reject(error());
+      this.queue.shift()?.reject(error());
       this.tell({ type: 'rejected', reason });
     }
   }
@@ -163,14 +164,14 @@ export class Floor<T> implements Customer<T> {
   }
 
   #lend(entry: Entry<T>, nowMs: number, borrower: Error | undefined, calledAtMs: number = nowMs): Lease<T> {
-    const lease = new PoolLease(entry);
+    const lease = borrower ? new WatchedLease(entry, borrower) : new PoolLease(entry);
     entry.lease = lease;
-    entry.uses++;
+    if (entry.plan) entry.plan.usesLeft--;
     this.acquired++;
     this.lent.push(entry);
     if (this.#isTimed || this.listeners.hasAny) {
       entry.sinceMs = nowMs;
-      if ((entry.borrower = borrower)) this.upkeep.watchLoan(nowMs);
+      if (borrower) this.upkeep.watchLoan(nowMs);
       this.tell({ type: 'acquired', resource: entry.resource, waitMs: Math.max(0, nowMs - calledAtMs) });
     }
     return lease;
@@ -190,7 +191,7 @@ export class Floor<T> implements Customer<T> {
     }
   }
 
-  giveBack(entry: Entry<T>, lease: object): void {
+  giveBack(entry: Entry<T>, lease: PoolLease<T>): void {
     if (!this.#endLoan(entry, lease)) return;
     const nowMs = this.now();
     if (this.settings.reset && !this.#whyUnfit(entry, nowMs)) {
@@ -198,30 +199,31 @@ export class Floor<T> implements Customer<T> {
     } else {
       entry.sinceMs = entry.provenAtMs = nowMs;
       entry.trust = this.health.breakages;
-      this.#comeBack(entry, nowMs, 'returned');
+      // Nobody else is concerned by what lies idle while nobody waits, or went to one of several who do.
+      const isQuiet = this.#comeBack(entry, nowMs, 'returned');
+      if (isQuiet && !this.#closing && !this.share) return;
     }
-    // What lies idle while nobody waits changes nothing for anybody.
-    if (this.queue.length > 0 || this.#closing || this.share) this.pump();
+    this.pump();
   }
 
-  giveUp(entry: Entry<T>, lease: object, isBroken: boolean): void {
+  giveUp(entry: Entry<T>, lease: PoolLease<T>, isBroken: boolean): void {
     if (entry.lease === lease && isBroken) this.health.breakages++;
     this.seize(entry, lease, 'broken');
   }
 
   /** Ends a loan and destroys the resource. */
-  seize(entry: Entry<T>, lease: object, reason: DestroyReason): void {
+  seize(entry: Entry<T>, lease: PoolLease<T>, reason: DestroyReason): void {
     if (!this.#endLoan(entry, lease)) return;
     this.workshop.destroy(entry, reason);
     this.pump();
   }
 
-  #endLoan(entry: Entry<T>, lease: object): boolean {
+  #endLoan(entry: Entry<T>, lease: PoolLease<T>): boolean {
     if (entry.lease !== lease) {
       this.doubleReleases++;
       return false;
     }
-    entry.lease = entry.borrower = undefined;
+    entry.lease = undefined;
     this.released++;
     if (this.listeners.hasAny) {
       const heldMs = Math.max(0, this.settings.clock.now() - entry.sinceMs);
@@ -271,25 +273,33 @@ export class Floor<T> implements Customer<T> {
     return this.health.retirement(entry, nowMs);
   }
 
-  /** A good resource becomes free: for the first who waits, or for later. */
-  #comeBack(entry: Entry<T>, nowMs: number, from: Origin): void {
-    const reason = this.#whyUnfit(entry, nowMs);
-    if (reason) return this.workshop.destroy(entry, reason);
-    if (this.queue.length > 0) {
-      if (this.share?.mustYield(this)) return this.workshop.destroy(entry, 'evicted');
-      if (from === 'returned' && this.health.isAlwaysTested) return this.workshop.test(entry);
-      if (from === 'returned') this.supply.handedOff();
-      return this.#hand(entry, nowMs);
+  /** A good resource becomes free: for the first who waits, or for later. Answers whether that is all there is to it. */
+  #comeBack(entry: Entry<T>, nowMs: number, from: Origin): boolean {
+    const { queue, health } = this;
+    const isReturned = from === 'returned';
+    const reason =
+      this.#whyUnfit(entry, nowMs) ?? (queue.length > 0 && this.share?.mustYield(this) ? 'evicted' : undefined);
+    if (reason) {
+      this.workshop.destroy(entry, reason);
+    } else if (queue.length === 0) {
+      if (from === 'tested') this.idle.pushOldest(entry);
+      else this.idle.push(entry);
+      if (health.isTimed) this.upkeep.watchIdle(entry, nowMs);
+      return true;
+    } else if (isReturned && health.isAlwaysTested) {
+      this.workshop.test(entry);
+    } else {
+      if (isReturned) this.supply.handedOff();
+      this.#hand(entry, nowMs);
+      return queue.length > 0;
     }
-    if (from === 'tested') this.idle.pushOldest(entry);
-    else this.idle.push(entry);
-    if (this.health.isTimed) this.upkeep.watchIdle(entry, nowMs);
+    return false;
   }
 
   /** Lends to the first who waits. */
   #hand(entry: Entry<T>, nowMs: number): void {
     const waiter = this.queue.shift()!;
-    waiter.resolve(this.#lend(entry, nowMs, waiter.borrower, waiter.calledAtMs));
+    waiter.resolve(this.#lend(entry, nowMs, waiter.borrower, waiter.calledAtMs < 0 ? nowMs : waiter.calledAtMs));
   }
 
   /** The one place where those who wait are served and resources are created. */

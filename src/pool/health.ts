@@ -1,4 +1,4 @@
-import type { Entry } from './entry.ts';
+import type { Entry, Plan } from './entry.ts';
 import type { DestroyReason } from './pool-types.ts';
 import type { PoolSettings } from './settings.ts';
 
@@ -33,22 +33,22 @@ export class Health {
     this.#hasRules = this.isTimed || isTested || rules.maxUses < Infinity;
   }
 
-  /** From when on a resource made now is too old; `chance` is its one draw. 0 for never. */
-  expiryOf(nowMs: number, chance: number): number {
-    const { maxLifetimeMs, maxLifetimeJitter } = this.#rules;
-    return maxLifetimeMs < Infinity ? nowMs + maxLifetimeMs * (1 - maxLifetimeJitter * chance) : 0;
-  }
-
-  /** How long a resource may go untested; `chance` is its one draw. */
-  keepaliveOf(chance: number): number {
-    const { keepaliveMs } = this.#rules;
-    return keepaliveMs < Infinity ? keepaliveMs * (1 - 0.1 * chance) : 0;
+  /** The plan of a resource made now, if any option limits it; `chance` is its one draw. */
+  planOf(nowMs: number, chance: number): Plan | undefined {
+    const { maxLifetimeMs, maxLifetimeJitter, keepaliveMs, maxUses } = this.#rules;
+    if (Math.min(maxLifetimeMs, keepaliveMs, maxUses) === Infinity) return undefined;
+    return {
+      expiresAtMs: nowMs + maxLifetimeMs * (1 - maxLifetimeJitter * chance),
+      keepaliveMs: keepaliveMs * (1 - 0.1 * chance),
+      usesLeft: maxUses,
+    };
   }
 
   /** Why a resource must not be lent again, wherever it is. */
-  retirement(entry: Entry<unknown>, nowMs: number): DestroyReason | undefined {
-    if (entry.uses >= this.#rules.maxUses) return 'uses';
-    return entry.expiresAtMs !== 0 && nowMs >= entry.expiresAtMs ? 'lifetime' : undefined;
+  retirement({ plan }: Entry<unknown>, nowMs: number): DestroyReason | undefined {
+    if (!plan) return undefined;
+    if (plan.usesLeft <= 0) return 'uses';
+    return nowMs >= plan.expiresAtMs ? 'lifetime' : undefined;
   }
 
   /** What to do with an idle resource that somebody wants; `isKept` when it is one of those that are kept however idle. */
@@ -68,17 +68,13 @@ export class Health {
   }
 
   /** Whether an idle resource is tested without anybody wanting it. */
-  isKeepaliveDue(entry: Entry<unknown>, nowMs: number): boolean {
-    return entry.keepaliveMs !== 0 && nowMs - entry.provenAtMs >= entry.keepaliveMs;
+  isKeepaliveDue({ plan, provenAtMs }: Entry<unknown>, nowMs: number): boolean {
+    return plan !== undefined && nowMs - provenAtMs >= plan.keepaliveMs;
   }
 
   /** When to look at an idle resource again. `isKept` takes no notice of how long it is idle. */
-  dueMs(entry: Entry<unknown>, isKept: boolean): number {
-    const { idleTimeoutMs } = this.#rules;
-    return Math.min(
-      isKept ? Infinity : entry.sinceMs + idleTimeoutMs,
-      entry.expiresAtMs === 0 ? Infinity : entry.expiresAtMs,
-      entry.keepaliveMs === 0 ? Infinity : entry.provenAtMs + entry.keepaliveMs,
-    );
+  dueMs({ plan, sinceMs, provenAtMs }: Entry<unknown>, isKept: boolean): number {
+    const idleDueMs = isKept ? Infinity : sinceMs + this.#rules.idleTimeoutMs;
+    return plan ? Math.min(idleDueMs, plan.expiresAtMs, provenAtMs + plan.keepaliveMs) : idleDueMs;
   }
 }

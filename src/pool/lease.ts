@@ -33,3 +33,25 @@ export class PoolLease<T> implements Lease<T> {
     return Promise.resolve();
   }
 }
+
+/** A lease whose loan is watched: it knows where it began. */
+export class WatchedLease<T> extends PoolLease<T> {
+  #borrower: Error | undefined;
+
+  constructor(entry: Entry<T>, borrower: Error) {
+    super(entry);
+    this.#borrower = borrower;
+  }
+
+  /** Whether it has not been reported yet. */
+  get isUnreported(): boolean {
+    return this.#borrower !== undefined;
+  }
+
+  /** Where it began, for its one report. */
+  takeStack(): string {
+    const stack = this.#borrower?.stack ?? '';
+    this.#borrower = undefined;
+    return stack;
+  }
+}

@@ -1,106 +1,83 @@
 import type { Clock, TimerHandle } from '../core/clock.ts';
 
-/** Told the one result of a user's function: a value, or an error. */
-export type Done = (isOk: boolean, result: unknown) => void;
+/** What the operations of one pool share. */
+export interface Crew {
+  readonly clock: Clock;
+  readonly runInContext: (<R>(fn: () => R) => R) | undefined;
+  /** Those that did not answer at once. */
+  readonly running: Set<Operation>;
+}
 
-/** A user's function that runs and may never settle. */
-class Operation<R> {
-  readonly #running: Set<Operation<never>>;
-  readonly #done: Done;
-  readonly #onLate: ((result: R) => void) | undefined;
-  readonly #timedOut: () => unknown;
-  readonly #clock: Clock;
+/**
+ * One call of a user's function, which may never settle: it ends by its time. One that answers at once, or
+ * with a promise that is as good as settled, sets no timer.
+ */
+export abstract class Operation {
+  readonly #crew: Crew;
   #timer: TimerHandle;
   #isOver = false;
+  /** Whether the answer did not come on the stack of the call. */
+  isAsync: boolean = false;
 
-  constructor(
-    running: Set<Operation<never>>,
-    clock: Clock,
-    done: Done,
-    timedOut: () => unknown,
-    onLate: ((result: R) => void) | undefined,
-  ) {
-    this.#running = running;
-    this.#clock = clock;
-    this.#done = done;
-    this.#timedOut = timedOut;
-    this.#onLate = onLate;
-    running.add(this as unknown as Operation<never>);
+  constructor(crew: Crew) {
+    this.#crew = crew;
   }
 
-  arm(ms: number): void {
-    if (!this.#isOver && ms < Infinity) this.#timer = this.#clock.setTimeout(() => this.expire(), ms);
+  /** How long it may take. */
+  abstract limitMs(): number;
+  /** Calls the user's function. */
+  abstract call(): unknown;
+  /** The one result: a value, or an error. */
+  abstract done(isOk: boolean, result: unknown): void;
+  /** Its time is over. Answers the error that is then its result. */
+  abstract timedOut(): unknown;
+  /** A value came after its time. */
+  late?(value: unknown): void;
+
+  run(): void {
+    const { runInContext } = this.#crew;
+    let promise: Promise<unknown> | undefined;
+    let result: unknown;
+    let isOk = true;
+    try {
+      result = runInContext ? runInContext(() => this.call()) : this.call();
+      const isThenable = typeof (result as { then?: unknown } | null | undefined)?.then === 'function';
+      if (isThenable) promise = Promise.resolve(result);
+    } catch (error) {
+      isOk = false;
+      result = error;
+    }
+    if (!promise) return this.done(isOk, result);
+    this.isAsync = true;
+    this.#crew.running.add(this);
+    promise.then(
+      (value) => this.#settle(true, value),
+      (error: unknown) => this.#settle(false, error),
+    );
+    // Behind the result of a promise that is settled already.
+    void Promise.resolve().then(() => this.#arm());
+  }
+
+  #arm(): void {
+    if (this.#isOver) return;
+    const ms = this.limitMs();
+    if (ms < Infinity) this.#timer = this.#crew.clock.setTimeout(() => this.expire(), ms);
   }
 
   expire(): void {
-    if (this.#end()) this.#done(false, this.#timedOut());
+    if (this.#end()) this.done(false, this.timedOut());
   }
 
-  settle(isOk: boolean, result: unknown): void {
-    if (this.#end()) this.#done(isOk, result);
-    else if (isOk) this.#onLate?.(result as R);
+  #settle(isOk: boolean, result: unknown): void {
+    if (this.#end()) this.done(isOk, result);
+    else if (isOk) this.late?.(result);
   }
 
   #end(): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
-    this.#running.delete(this as unknown as Operation<never>);
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    this.#crew.running.delete(this);
+    if (this.#timer !== undefined) this.#crew.clock.clearTimeout(this.#timer);
     return true;
-  }
-}
-
-/**
- * Runs users' functions, each bounded in time. One that answers at once, or with a promise that is as good as
- * settled, sets no timer.
- */
-export class Operations {
-  readonly #clock: Clock;
-  readonly #runInContext: (<R>(fn: () => R) => R) | undefined;
-  readonly #running = new Set<Operation<never>>();
-
-  constructor(clock: Clock, runInContext: (<R>(fn: () => R) => R) | undefined) {
-    this.#clock = clock;
-    this.#runInContext = runInContext;
-  }
-
-  /** Calls `fn` in the context of the options. */
-  call<R>(fn: () => R): R {
-    return this.#runInContext ? this.#runInContext(fn) : fn();
-  }
-
-  /** Runs `fn`; `done` comes once, on this stack or later. A value that comes after its time goes to `onLate`. */
-  run<R>(
-    fn: () => R | PromiseLike<R>,
-    ms: number,
-    done: Done,
-    timedOut: () => unknown,
-    onLate?: (result: R) => void,
-  ): void {
-    let promise: Promise<R> | undefined;
-    let result: unknown;
-    let isOk = true;
-    try {
-      result = this.call(fn);
-      const isThenable = typeof (result as { then?: unknown } | null | undefined)?.then === 'function';
-      if (isThenable) promise = Promise.resolve(result as PromiseLike<R>);
-    } catch (error) {
-      isOk = false;
-      result = error;
-    }
-    if (!promise) return done(isOk, result);
-    const operation = new Operation<R>(this.#running, this.#clock, done, timedOut, onLate);
-    promise.then(
-      (value) => operation.settle(true, value),
-      (error: unknown) => operation.settle(false, error),
-    );
-    // Behind the result of a promise that is settled already.
-    void Promise.resolve().then(() => operation.arm(ms));
-  }
-
-  /** Gives up all that runs now, and nothing that begins meanwhile. */
-  expireAll(): void {
-    const running = [...this.#running];
-    for (const operation of running) operation.expire();
   }
 }

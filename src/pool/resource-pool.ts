@@ -8,6 +8,15 @@ import { checkLimits } from './settings.ts';
 import type { Desk } from './waiting.ts';
 import { AcquireWaiter, Scopes } from './waiting.ts';
 
+/* The functions that settle a promise, taken out of it without a closure for each. */
+let resolveOf: (value: never) => void;
+let rejectOf: (error: unknown) => void;
+
+function capture(resolve: (value: never) => void, reject: (error: unknown) => void): void {
+  resolveOf = resolve;
+  rejectOf = reject;
+}
+
 /** What users call, on top of the floor. */
 export class ResourcePool<T> implements Pool<T>, Desk {
   readonly #settings: PoolSettings<T>;
@@ -62,18 +71,21 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     if (floor.isClosing) return this.#turnAway('closed', floor.closedError());
     if (this.#settings.onCreateFailure === 'fail' && floor.isDown) return this.#turnAway('create', floor.createError());
     if (this.#isFull()) return this.#turnAway('full', this.#error('ERR_POOL_QUEUE_FULL', 'too many wait'));
-    return new Promise((resolve, reject) => {
-      const waiter = new AcquireWaiter<T>(this, resolve, reject);
-      waiter.borrower = borrower;
-      waiter.timeoutMs = timeoutMs;
-      waiter.priority = priority;
-      waiter.arrival = floor.share ? floor.share.arrival() : 0;
-      const nowMs = timeoutMs < Infinity || floor.listeners.hasAny ? this.#settings.clock.now() : 0;
-      waiter.calledAtMs = nowMs;
-      const wait = { priority, deadlineMs: nowMs + timeoutMs };
-      floor.queue.push(waiter, signal ? { ...wait, scope: this.#scopes.of(signal) } : wait);
-      floor.pump();
-    });
+    const promise = new Promise<Lease<T>>(capture);
+    const waiter = new AcquireWaiter<T>(this, resolveOf as (lease: Lease<T>) => void, rejectOf);
+    waiter.borrower = borrower;
+    waiter.timeoutMs = timeoutMs;
+    waiter.priority = priority;
+    if (floor.share) waiter.arrival = floor.share.arrival();
+    const nowMs = timeoutMs < Infinity || floor.listeners.hasAny ? this.#settings.clock.now() : 0;
+    if (floor.listeners.hasAny) waiter.calledAtMs = nowMs;
+    const deadlineMs = nowMs + timeoutMs;
+    floor.queue.push(
+      waiter,
+      signal ? { priority, deadlineMs, scope: this.#scopes.of(signal) } : { priority, deadlineMs },
+    );
+    floor.pump();
+    return promise;
   }
 
   /** Whether all are on loan that there may be, and as many wait as may. */

@@ -3,6 +3,7 @@ import { keepAlive } from '../core/clock.ts';
 import { emit } from '../core/errors.ts';
 import type { Entry } from './entry.ts';
 import type { Floor } from './floor.ts';
+import { WatchedLease } from './lease.ts';
 import type { DestroyReason } from './pool-types.ts';
 
 /** What comes due by itself: idle resources that are retired or tested, loans that are leaks. */
@@ -51,14 +52,14 @@ export class Upkeep<T> {
       floor.inHand++;
       retired.push([entry, reason]);
     });
-    const leaks: Entry<T>[] = [];
+    const leaks: [Entry<T>, WatchedLease<T>][] = [];
     const loanDueMs = this.#findLeaks(nowMs, leaks);
     for (const [entry, reason] of retired) {
       floor.inHand--;
       if (reason) floor.workshop.destroy(entry, reason);
       else floor.workshop.test(entry);
     }
-    for (const entry of leaks) this.#report(entry, nowMs);
+    for (const [entry, lease] of leaks) this.#report(entry, lease, nowMs);
     // At most a hundred resources are looked at per millisecond, however their times are spread.
     const dueMs = Math.max(Math.min(idleDueMs, loanDueMs), nowMs + floor.size / 100);
     if (dueMs < Infinity && !floor.isClosing) this.#remind(dueMs, nowMs);
@@ -81,25 +82,25 @@ export class Upkeep<T> {
   }
 
   /** Collects loans that are out for too long, and answers when the next one will be. */
-  #findLeaks(nowMs: number, leaks: Entry<T>[]): number {
+  #findLeaks(nowMs: number, leaks: [Entry<T>, WatchedLease<T>][]): number {
     const { lent, settings } = this.#floor;
     for (let entry = lent.oldest; entry; entry = entry.newer) {
       const dueMs = entry.sinceMs + settings.leakThresholdMs;
       if (dueMs > nowMs) return dueMs;
-      if (entry.borrower) leaks.push(entry);
+      const { lease } = entry;
+      if (lease instanceof WatchedLease && lease.isUnreported) leaks.push([entry, lease]);
     }
     return Infinity;
   }
 
-  #report(entry: Entry<T>, nowMs: number): void {
+  #report(entry: Entry<T>, lease: WatchedLease<T>, nowMs: number): void {
     const floor = this.#floor;
-    const { lease, borrower, resource } = entry;
-    if (!lease || !borrower) return;
-    entry.borrower = undefined;
+    // What was reported before it may have ended it.
+    if (entry.lease !== lease) return;
+    const leak = { resource: entry.resource, heldMs: nowMs - entry.sinceMs, stack: lease.takeStack() };
     floor.leaked++;
-    const leak = { resource, heldMs: nowMs - entry.sinceMs, stack: borrower.stack ?? '' };
-    floor.workshop.call(() => emit(floor.settings.onLeak, leak));
-    floor.listeners.tell({ type: 'leak', ...leak });
+    emit(floor.settings.onLeak, leak);
+    floor.tell({ type: 'leak', ...leak });
     if (floor.settings.reclaimLeaked) floor.seize(entry, lease, 'leaked');
   }
 }

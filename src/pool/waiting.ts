@@ -20,8 +20,8 @@ export class AcquireWaiter<T> extends Waiter {
   readonly reject: (error: unknown) => void;
   /** For the report of a leak. */
   borrower: Error | undefined = undefined;
-  /** When it was called, where somebody listens. */
-  calledAtMs: number = 0;
+  /** When it was called, where somebody listened; else -1. */
+  calledAtMs: number = -1;
   timeoutMs: number = 0;
   priority: number = 0;
   /** Its place among those of all keys. */
@@ -77,6 +77,44 @@ export class Scopes {
   }
 }
 
+const nothing = (): void => {};
+
+/** A timer of {@link patientClock}. */
+class PatientTimer {
+  readonly #clock: Clock;
+  readonly #fn: () => void;
+  readonly #dueMs: number;
+  #timer: TimerHandle;
+  #isOver = false;
+
+  constructor(clock: Clock, fn: () => void, ms: number) {
+    this.#clock = clock;
+    this.#fn = fn;
+    this.#dueMs = clock.now() + ms;
+    // Set two rounds of promise callbacks later: those who are served by then, by a create that is as good as done, need none.
+    void Promise.resolve()
+      .then(nothing)
+      .then(() => this.#set());
+  }
+
+  #set(): void {
+    if (this.#isOver) return;
+    const clock = this.#clock;
+    this.#timer = clock.setTimeout(
+      () => {
+        if (clock.now() - this.#dueMs <= LATE_MS) return this.#fn();
+        this.#timer = clock.setTimeout(this.#fn, 1);
+      },
+      Math.max(0, this.#dueMs - clock.now()),
+    );
+  }
+
+  clear(): void {
+    this.#isOver = true;
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+  }
+}
+
 /**
  * A clock whose timers, when the event loop has stood still, let one more turn of it pass: the resource
  * that would have been in time may be among what the loop has not come to yet.
@@ -85,16 +123,7 @@ export function patientClock(clock: Clock): Clock {
   return {
     now: () => clock.now(),
     epochMs: () => clock.epochMs(),
-    setTimeout: (fn, ms) => {
-      const dueMs = clock.now() + ms;
-      const handle: { timer: TimerHandle } = {
-        timer: clock.setTimeout(() => {
-          if (clock.now() - dueMs <= LATE_MS) return fn();
-          handle.timer = clock.setTimeout(fn, 1);
-        }, ms),
-      };
-      return handle;
-    },
-    clearTimeout: (handle) => clock.clearTimeout((handle as { readonly timer: TimerHandle } | undefined)?.timer),
+    setTimeout: (fn, ms) => new PatientTimer(clock, fn, ms),
+    clearTimeout: (handle) => (handle as PatientTimer | undefined)?.clear(),
   };
 }

@@ -1,30 +1,15 @@
+import type { Clock } from '../core/clock.ts';
 import { guarded } from '../core/errors.ts';
 import { Entry } from './entry.ts';
 import type { Keeper } from './entry.ts';
 import { PoolError } from './errors.ts';
 import type { Health } from './health.ts';
 import type { Listeners } from './listeners.ts';
-import { Operations } from './operations.ts';
+import type { Crew } from './operations.ts';
+import { Operation } from './operations.ts';
 import type { CreateContext } from './options.ts';
 import type { DestroyReason } from './pool-types.ts';
 import type { PoolSettings } from './settings.ts';
-
-/** What `create` is given. */
-class Creation implements CreateContext {
-  #controller: AbortController | undefined;
-  #abortion: { readonly reason: unknown } | undefined;
-
-  get signal(): AbortSignal {
-    const controller = (this.#controller ??= new AbortController());
-    if (this.#abortion) controller.abort(this.#abortion.reason);
-    return controller.signal;
-  }
-
-  abort(reason: unknown): void {
-    this.#abortion ??= { reason };
-    this.#controller?.abort(reason);
-  }
-}
 
 /** Told what became of the work; each piece of it ends in one call, at once or later. */
 export interface Customer<T> extends Keeper<T> {
@@ -40,13 +25,14 @@ export interface Customer<T> extends Keeper<T> {
  * Makes, tests, resets and destroys resources, each in bounded time, and counts. What overruns its time
  * counts no more, and what comes of it later is destroyed at once.
  */
-export class Workshop<T> {
-  readonly #settings: PoolSettings<T>;
-  readonly #health: Health;
-  readonly #listeners: Listeners<T>;
-  readonly #customer: Customer<T>;
-  readonly #operations: Operations;
-  readonly #creations = new Set<Creation>();
+export class Workshop<T> implements Crew {
+  readonly settings: PoolSettings<T>;
+  readonly health: Health;
+  readonly listeners: Listeners<T>;
+  readonly customer: Customer<T>;
+  readonly clock: Clock;
+  readonly runInContext: (<R>(fn: () => R) => R) | undefined;
+  readonly running: Set<Operation> = new Set();
   creating: number = 0;
   testing: number = 0;
   destroying: number = 0;
@@ -58,146 +44,222 @@ export class Workshop<T> {
   invalid: number = 0;
 
   constructor(settings: PoolSettings<T>, health: Health, listeners: Listeners<T>, customer: Customer<T>) {
-    this.#settings = settings;
-    this.#health = health;
-    this.#listeners = listeners;
-    this.#customer = customer;
-    this.#operations = new Operations(settings.clock, settings.runInContext);
+    this.settings = settings;
+    this.health = health;
+    this.listeners = listeners;
+    this.customer = customer;
+    this.clock = settings.clock;
+    this.runInContext = settings.runInContext;
   }
 
   /** Begins to make a resource; `generation` and `round` come back with it, or with its failure. */
   create(generation: number, round: number): void {
-    const { create, createTimeoutMs, clock } = this.#settings;
-    const creation = new Creation();
-    const startMs = clock.now();
-    let isAsync = false;
-    this.creating++;
-    this.#creations.add(creation);
-    this.#operations.run<T>(
-      () => create(creation),
-      createTimeoutMs,
-      (isOk, result) => {
-        this.#creations.delete(creation);
-        if (isOk) return this.#made(result as T, generation, isAsync ? clock.now() - startMs : 0);
-        this.creating--;
-        this.createFailed++;
-        this.#customer.notMade(result, round);
-      },
-      () => {
-        const error = new PoolError('ERR_POOL_CREATE_TIMEOUT', `create took more than ${createTimeoutMs} ms`);
-        creation.abort(error);
-        return error;
-      },
-      (resource) => {
-        this.created++;
-        this.late++;
-        this.#end(resource, 'late', () => {
-          this.late--;
-          this.#customer.gone();
-        });
-        this.destroyed++;
-      },
-    );
-    isAsync = true;
-  }
-
-  #made(resource: T, generation: number, tookMs: number): void {
-    const { maxLifetimeMs, keepaliveMs, random, clock } = this.#settings;
-    const health = this.#health;
-    const chance = Math.min(maxLifetimeMs, keepaliveMs) < Infinity ? guarded(0, random) : 0;
-    const nowMs = health.isTimed ? clock.now() : 0;
-    const expiresAtMs = health.expiryOf(nowMs, chance);
-    const entry = new Entry<T>(this.#customer, resource, generation, expiresAtMs, health.keepaliveOf(chance));
-    entry.sinceMs = entry.provenAtMs = nowMs;
-    entry.trust = health.breakages;
-    // Counted as being created while users' code runs, or that could make one too many.
-    if (this.#listeners.hasAny) this.#listeners.tell({ type: 'created', resource, createMs: tookMs });
-    this.creating--;
-    this.created++;
-    this.#customer.made(entry, tookMs);
+    new Creation(this, generation, round).run();
   }
 
   /** Aborts the signals of creates in flight. */
   abortCreates(reason: unknown): void {
-    for (const creation of this.#creations) creation.abort(reason);
+    for (const operation of this.running) if (operation instanceof Creation) operation.context.abort(reason);
   }
 
   /** Asks `validate`; destroys what is not valid. */
   test(entry: Entry<T>): void {
-    const { validate, validateTimeoutMs } = this.#settings;
-    this.#prove('validate', entry, (resource) => validate!(resource), validateTimeoutMs);
+    new Proof(this, entry, true).run();
   }
 
   /** Lets `reset` clean a returned resource; destroys it when that fails. */
   reset(entry: Entry<T>): void {
-    const { reset, resetTimeoutMs } = this.#settings;
-    this.#prove('reset', entry, (resource) => reset!(resource), resetTimeoutMs);
+    new Proof(this, entry, false).run();
   }
 
-  #prove(hook: 'validate' | 'reset', entry: Entry<T>, fn: (resource: T) => unknown, ms: number): void {
-    const { breakages } = this.#health;
-    const isTest = hook === 'validate';
-    this.testing++;
-    this.#operations.run(
-      () => fn(entry.resource),
-      ms,
-      (isOk, result) => {
-        if (!isOk) this.#hookFailed(hook, result);
-        this.testing--;
-        if (isOk && (result || !isTest)) {
-          entry.trust = breakages;
-          if (this.#health.isTimed) entry.provenAtMs = this.#settings.clock.now();
-          this.#customer.proven(entry, !isTest);
-        } else {
-          if (isTest) this.invalid++;
-          // One that was suspected already is no news about the others.
-          if (!this.#health.isSuspect(entry)) this.#health.breakages++;
-          this.destroy(entry, isTest ? 'invalid' : 'reset');
-        }
-      },
-      () => new PoolError('ERR_POOL_HOOK_TIMEOUT', `${hook} took more than ${ms} ms`),
-    );
-  }
-
-  /** Ends a resource that counts, and that is in no list any more. */
+  /** Ends a resource that is in no list any more. */
   destroy({ resource }: Entry<T>, reason: DestroyReason): void {
     this.destroying++;
-    this.#end(resource, reason, () => {
-      this.destroying--;
-      this.destroyed++;
-      this.#customer.gone();
-    });
+    this.end(resource, reason);
   }
 
-  #end(resource: T, reason: DestroyReason, done: () => void): void {
-    const { destroy, destroyTimeoutMs } = this.#settings;
-    const finish = (): void => {
-      if (this.#listeners.hasAny) this.#listeners.tell({ type: 'destroyed', resource, reason });
-      done();
-    };
-    if (!destroy) return finish();
-    this.#operations.run(
-      () => destroy(resource, reason),
-      destroyTimeoutMs,
-      (isOk, error) => {
-        if (!isOk) this.#hookFailed('destroy', error);
-        finish();
-      },
-      () => new PoolError('ERR_POOL_HOOK_TIMEOUT', `destroy took more than ${destroyTimeoutMs} ms`),
-    );
+  end(resource: T, reason: DestroyReason): void {
+    const ending = new Ending(this, resource, reason);
+    if (this.settings.destroy) ending.run();
+    else ending.done(true);
   }
 
-  #hookFailed(hook: 'validate' | 'reset' | 'destroy', error: unknown): void {
-    if (this.#listeners.hasAny) this.#listeners.tell({ type: 'hook-failed', hook, error });
+  hookFailed(hook: 'validate' | 'reset' | 'destroy', error: unknown): void {
+    if (this.listeners.hasAny) this.listeners.tell({ type: 'hook-failed', hook, error });
   }
 
-  /** Calls a function of the user's in its context. */
-  call<R>(fn: () => R): R {
-    return this.#operations.call(fn);
-  }
-
-  /** Gives up all work that is under way. */
+  /** Gives up all work that is under way, and nothing that begins meanwhile. */
   expireAll(): void {
-    this.#operations.expireAll();
+    const running = [...this.running];
+    for (const operation of running) operation.expire();
+  }
+}
+
+/** What `create` is given. */
+class Context implements CreateContext {
+  #controller: AbortController | undefined;
+  #abortion: { readonly reason: unknown } | undefined;
+
+  get signal(): AbortSignal {
+    const controller = (this.#controller ??= new AbortController());
+    if (this.#abortion) controller.abort(this.#abortion.reason);
+    return controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#abortion ??= { reason };
+    this.#controller?.abort(reason);
+  }
+}
+
+class Creation<T> extends Operation {
+  readonly context: Context = new Context();
+  readonly #shop: Workshop<T>;
+  readonly #generation: number;
+  readonly #round: number;
+  readonly #startMs: number;
+
+  constructor(shop: Workshop<T>, generation: number, round: number) {
+    super(shop);
+    this.#shop = shop;
+    this.#generation = generation;
+    this.#round = round;
+    this.#startMs = shop.clock.now();
+    shop.creating++;
+  }
+
+  override limitMs(): number {
+    return this.#shop.settings.createTimeoutMs;
+  }
+
+  override call(): unknown {
+    return this.#shop.settings.create(this.context);
+  }
+
+  override timedOut(): unknown {
+    const error = new PoolError('ERR_POOL_CREATE_TIMEOUT', `create took more than ${this.limitMs()} ms`);
+    this.context.abort(error);
+    return error;
+  }
+
+  override late(resource: unknown): void {
+    this.#shop.created++;
+    this.#shop.destroyed++;
+    this.#shop.late++;
+    this.#shop.end(resource as T, 'late');
+  }
+
+  override done(isOk: boolean, result: unknown): void {
+    const shop = this.#shop;
+    if (isOk) return this.#made(result as T);
+    shop.creating--;
+    shop.createFailed++;
+    shop.customer.notMade(result, this.#round);
+  }
+
+  #made(resource: T): void {
+    const { settings, health, listeners, clock, customer } = this.#shop;
+    const { maxLifetimeMs, keepaliveMs, random } = settings;
+    const nowMs = this.isAsync || health.isTimed ? clock.now() : this.#startMs;
+    const tookMs = nowMs - this.#startMs;
+    const chance = Math.min(maxLifetimeMs, keepaliveMs) < Infinity ? guarded(0, random) : 0;
+    const entry = new Entry<T>(customer, resource, this.#generation, health.planOf(nowMs, chance));
+    if (health.isTimed) entry.sinceMs = entry.provenAtMs = nowMs;
+    entry.trust = health.breakages;
+    // Counted as being created while users' code runs, or that could make one too many.
+    if (listeners.hasAny) listeners.tell({ type: 'created', resource, createMs: tookMs });
+    this.#shop.creating--;
+    this.#shop.created++;
+    customer.made(entry, tookMs);
+  }
+}
+
+/** A test or a reset. */
+class Proof<T> extends Operation {
+  readonly #shop: Workshop<T>;
+  readonly #entry: Entry<T>;
+  readonly #isTest: boolean;
+  readonly #breakages: number;
+
+  constructor(shop: Workshop<T>, entry: Entry<T>, isTest: boolean) {
+    super(shop);
+    this.#shop = shop;
+    this.#entry = entry;
+    this.#isTest = isTest;
+    this.#breakages = shop.health.breakages;
+    shop.testing++;
+  }
+
+  get #hook(): 'validate' | 'reset' {
+    return this.#isTest ? 'validate' : 'reset';
+  }
+
+  override limitMs(): number {
+    return this.#shop.settings[`${this.#hook}TimeoutMs`];
+  }
+
+  override call(): unknown {
+    return this.#shop.settings[this.#hook]!(this.#entry.resource);
+  }
+
+  override timedOut(): unknown {
+    return new PoolError('ERR_POOL_HOOK_TIMEOUT', `${this.#hook} took more than ${this.limitMs()} ms`);
+  }
+
+  override done(isOk: boolean, result: unknown): void {
+    const shop = this.#shop;
+    const entry = this.#entry;
+    const { health } = shop;
+    if (!isOk) shop.hookFailed(this.#hook, result);
+    shop.testing--;
+    if (isOk && (result || !this.#isTest)) {
+      entry.trust = this.#breakages;
+      if (health.isTimed) entry.provenAtMs = shop.clock.now();
+      shop.customer.proven(entry, !this.#isTest);
+      return;
+    }
+    if (this.#isTest) shop.invalid++;
+    // One that was suspected already is no news about the others.
+    if (!health.isSuspect(entry)) health.breakages++;
+    shop.destroy(entry, this.#isTest ? 'invalid' : 'reset');
+  }
+}
+
+class Ending<T> extends Operation {
+  readonly #shop: Workshop<T>;
+  readonly #resource: T;
+  readonly #reason: DestroyReason;
+
+  constructor(shop: Workshop<T>, resource: T, reason: DestroyReason) {
+    super(shop);
+    this.#shop = shop;
+    this.#resource = resource;
+    this.#reason = reason;
+  }
+
+  override limitMs(): number {
+    return this.#shop.settings.destroyTimeoutMs;
+  }
+
+  override call(): unknown {
+    return this.#shop.settings.destroy!(this.#resource, this.#reason);
+  }
+
+  override timedOut(): unknown {
+    return new PoolError('ERR_POOL_HOOK_TIMEOUT', `destroy took more than ${this.limitMs()} ms`);
+  }
+
+  override done(isOk: boolean, error?: unknown): void {
+    const shop = this.#shop;
+    const { listeners } = shop;
+    if (!isOk) shop.hookFailed('destroy', error);
+    if (listeners.hasAny) listeners.tell({ type: 'destroyed', resource: this.#resource, reason: this.#reason });
+    if (this.#reason === 'late') {
+      shop.late--;
+    } else {
+      shop.destroying--;
+      shop.destroyed++;
+    }
+    shop.customer.gone();
   }
 }
