@@ -10,6 +10,7 @@ import { Listeners } from './listeners.ts';
 import type { DestroyReason, Lease, PoolCloseOptions, PoolEvent } from './pool-types.ts';
 import type { PoolSettings } from './settings.ts';
 import type { Share } from './share.ts';
+import { Soon } from './soon.ts';
 import { Supply } from './supply.ts';
 import { Upkeep } from './upkeep.ts';
 import type { AcquireWaiter } from './waiting.ts';
@@ -62,6 +63,7 @@ export class Floor<T> implements Customer<T> {
 
   constructor(settings: PoolSettings<T>, share?: Share<T>) {
     const { clock, max, min, minIdle, onEvent, leakThresholdMs } = settings;
+    const soon = new Soon();
     this.settings = settings;
     this.share = share;
     this.idle = share ? share.idleList() : new EntryList();
@@ -71,10 +73,10 @@ export class Floor<T> implements Customer<T> {
     if (onEvent) this.listeners.add(onEvent);
     this.health = new Health(settings, settings.validate !== undefined);
     this.#isTimed = this.health.isTimed || leakThresholdMs < Infinity;
-    this.workshop = new Workshop(settings, this.health, this.listeners, this);
+    this.workshop = new Workshop(settings, this.health, this.listeners, soon, this);
     this.supply = new Supply(settings, () => this.pump());
     this.upkeep = new Upkeep(this);
-    this.queue = new WaitQueue(patientClock(clock));
+    this.queue = new WaitQueue(patientClock(clock, soon));
   }
 
   /** Idle, on loan or being tested. */

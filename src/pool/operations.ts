@@ -1,21 +1,25 @@
 import type { Clock, TimerHandle } from '../core/clock.ts';
+import type { Due, Soon } from './soon.ts';
 
 /** What the operations of one pool share. */
 export interface Crew {
   readonly clock: Clock;
   readonly runInContext: (<R>(fn: () => R) => R) | undefined;
-  /** Those that did not answer at once. */
-  readonly running: Set<Operation>;
+  /** Those that did not answer at once, in no order. */
+  readonly running: Operation[];
+  readonly soon: Soon;
 }
 
 /**
  * One call of a user's function, which may never settle: it ends by its time. One that answers at once, or
  * with a promise that is as good as settled, sets no timer.
  */
-export abstract class Operation {
+export abstract class Operation implements Due {
   readonly #crew: Crew;
   #timer: TimerHandle;
   #isOver = false;
+  /** Its place among those that run. */
+  #at = 0;
   /** Whether the answer did not come on the stack of the call. */
   isAsync: boolean = false;
 
@@ -49,16 +53,16 @@ export abstract class Operation {
     }
     if (!promise) return this.done(isOk, result);
     this.isAsync = true;
-    this.#crew.running.add(this);
+    this.#at = this.#crew.running.push(this) - 1;
     promise.then(
       (value) => this.#settle(true, value),
       (error: unknown) => this.#settle(false, error),
     );
-    // Behind the result of a promise that is settled already.
-    void Promise.resolve().then(() => this.#arm());
+    this.#crew.soon.add(this);
   }
 
-  #arm(): void {
+  /** Sets its timer, unless it has ended. */
+  due(): void {
     if (this.#isOver) return;
     const ms = this.limitMs();
     if (ms < Infinity) this.#timer = this.#crew.clock.setTimeout(() => this.expire(), ms);
@@ -76,8 +80,10 @@ export abstract class Operation {
   #end(): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
-    this.#crew.running.delete(this);
-    if (this.#timer !== undefined) this.#crew.clock.clearTimeout(this.#timer);
+    const { running, clock } = this.#crew;
+    const last = running.pop()!;
+    if (last !== this) running[(last.#at = this.#at)] = last;
+    if (this.#timer !== undefined) clock.clearTimeout(this.#timer);
     return true;
   }
 }

@@ -3,6 +3,7 @@ import type { AbortListener } from '../core/scope.ts';
 import { Scope } from '../core/scope.ts';
 import { Waiter } from '../core/wait-queue.ts';
 import type { Lease } from './pool-types.ts';
+import type { Due, Soon } from './soon.ts';
 
 /** How late a timer has to be for the event loop to have stood still. */
 const LATE_MS = 20;
@@ -77,27 +78,23 @@ export class Scopes {
   }
 }
 
-const nothing = (): void => {};
-
 /** A timer of {@link patientClock}. */
-class PatientTimer {
+class PatientTimer implements Due {
   readonly #clock: Clock;
   readonly #fn: () => void;
   readonly #dueMs: number;
   #timer: TimerHandle;
   #isOver = false;
 
-  constructor(clock: Clock, fn: () => void, ms: number) {
+  constructor(clock: Clock, soon: Soon, fn: () => void, ms: number) {
     this.#clock = clock;
     this.#fn = fn;
     this.#dueMs = clock.now() + ms;
-    // Set two rounds of promise callbacks later: those who are served by then, by a create that is as good as done, need none.
-    void Promise.resolve()
-      .then(nothing)
-      .then(() => this.#set());
+    soon.add(this);
   }
 
-  #set(): void {
+  /** Sets the timer, unless it is not wanted any more. */
+  due(): void {
     if (this.#isOver) return;
     const clock = this.#clock;
     this.#timer = clock.setTimeout(
@@ -119,11 +116,11 @@ class PatientTimer {
  * A clock whose timers, when the event loop has stood still, let one more turn of it pass: the resource
  * that would have been in time may be among what the loop has not come to yet.
  */
-export function patientClock(clock: Clock): Clock {
+export function patientClock(clock: Clock, soon: Soon): Clock {
   return {
     now: () => clock.now(),
     epochMs: () => clock.epochMs(),
-    setTimeout: (fn, ms) => new PatientTimer(clock, fn, ms),
+    setTimeout: (fn, ms) => new PatientTimer(clock, soon, fn, ms),
     clearTimeout: (handle) => (handle as PatientTimer | undefined)?.clear(),
   };
 }

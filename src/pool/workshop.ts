@@ -10,6 +10,7 @@ import { Operation } from './operations.ts';
 import type { CreateContext } from './options.ts';
 import type { DestroyReason } from './pool-types.ts';
 import type { PoolSettings } from './settings.ts';
+import type { Soon } from './soon.ts';
 
 /** Told what became of the work; each piece of it ends in one call, at once or later. */
 export interface Customer<T> extends Keeper<T> {
@@ -32,7 +33,8 @@ export class Workshop<T> implements Crew {
   readonly customer: Customer<T>;
   readonly clock: Clock;
   readonly runInContext: (<R>(fn: () => R) => R) | undefined;
-  readonly running: Set<Operation> = new Set();
+  readonly running: Operation[] = [];
+  readonly soon: Soon;
   creating: number = 0;
   testing: number = 0;
   destroying: number = 0;
@@ -43,11 +45,12 @@ export class Workshop<T> implements Crew {
   destroyed: number = 0;
   invalid: number = 0;
 
-  constructor(settings: PoolSettings<T>, health: Health, listeners: Listeners<T>, customer: Customer<T>) {
+  constructor(settings: PoolSettings<T>, health: Health, listeners: Listeners<T>, soon: Soon, customer: Customer<T>) {
     this.settings = settings;
     this.health = health;
     this.listeners = listeners;
     this.customer = customer;
+    this.soon = soon;
     this.clock = settings.clock;
     this.runInContext = settings.runInContext;
   }
@@ -59,7 +62,8 @@ export class Workshop<T> implements Crew {
 
   /** Aborts the signals of creates in flight. */
   abortCreates(reason: unknown): void {
-    for (const operation of this.running) if (operation instanceof Creation) operation.context.abort(reason);
+    const running = [...this.running];
+    for (const operation of running) if (operation instanceof Creation) operation.context.abort(reason);
   }
 
   /** Asks `validate`; destroys what is not valid. */
