@@ -1,3 +1,4 @@
+import { amount } from '../core/check.ts';
 import { keepAlive } from '../core/clock.ts';
 import type { TimerHandle } from '../core/clock.ts';
 import { emit, HoldfastError } from '../core/errors.ts';
@@ -168,6 +169,7 @@ export class FleetMember implements SharedCircuit {
     this.#isOwing ||= report.openForMs > 0 || report.trial !== 'none';
     try {
       const view = await this.#ask(report);
+      amount('openForMs of the answer', view.openForMs, 0);
       this.#syncs++;
       const wasConnected = this.isConnected;
       this.#failuresInRow = 0;
