@@ -1,128 +1,27 @@
 import { guarded } from '../core/errors.ts';
-import { WaitQueue } from '../core/wait-queue.ts';
 import { Closing } from './closing.ts';
 import type { Entry } from './entry.ts';
-import { EntryList } from './entry.ts';
-import { PoolError } from './errors.ts';
-import { Health } from './health.ts';
-import { PoolLease, WatchedLease } from './lease.ts';
-import { Listeners } from './listeners.ts';
-import type { DestroyReason, Lease, PoolCloseOptions, PoolEvent } from './pool-types.ts';
-import type { PoolSettings } from './settings.ts';
-import type { Share } from './share.ts';
-import { Soon } from './soon.ts';
-import { Supply } from './supply.ts';
-import { Upkeep } from './upkeep.ts';
-import type { AcquireWaiter } from './waiting.ts';
-import { patientClock } from './waiting.ts';
-import { Warmers } from './warmers.ts';
-import type { Customer } from './workshop.ts';
-import { Workshop } from './workshop.ts';
+import type { Verdict } from './health.ts';
+import type { PoolLease } from './lease.ts';
+import type { DestroyReason, Lease, PoolCloseOptions } from './pool-types.ts';
+import { Premises } from './premises.ts';
 
 /** Where a resource comes from that becomes free. */
 type Origin = 'made' | 'returned' | 'tested';
 
 /*
  * Where resources and those who want them meet. Every transition, whatever set it off, ends in `pump`, and
- * nothing else creates or serves those who wait: there is no wake-up to lose. Nothing is counted beside what it
- * counts, and a resource is in one list, in a test or being destroyed whenever users' code runs; hence
- * size <= max at every moment.
+ * nothing else creates or serves those who wait: there is no wake-up to lose.
  */
-export class Floor<T> implements Customer<T> {
-  readonly settings: PoolSettings<T>;
-  readonly share: Share<T> | undefined;
-  readonly listeners: Listeners<T> = new Listeners();
-  readonly queue: WaitQueue<AcquireWaiter<T>>;
-  readonly idle: EntryList<T>;
-  readonly lent: EntryList<T> = new EntryList();
-  readonly health: Health;
-  readonly workshop: Workshop<T>;
-  readonly supply: Supply;
-  readonly upkeep: Upkeep<T>;
-  readonly warmers: Warmers = new Warmers();
-  max: number;
-  min: number;
-  minIdle: number;
-  /** Whether the pool has been used; before that, `min` and `minIdle` create nothing. */
-  isStarted: boolean = false;
-  /** How often the pool has been cleared. */
-  generation: number = 0;
-  acquired: number = 0;
-  released: number = 0;
-  rejected: number = 0;
-  doubleReleases: number = 0;
-  leaked: number = 0;
-  /** Taken out of the idle ones, to be handed on in the same turn. */
-  inHand: number = 0;
-  readonly #isTimed: boolean;
+export class Floor<T> extends Premises<T> {
   #closing: Closing<T> | undefined;
   #isPumping = false;
   #mustPump = false;
   /** What `take` has sent to a test, and gets back if the answer comes at once. */
   #claim: Entry<T> | undefined;
 
-  constructor(settings: PoolSettings<T>, share?: Share<T>) {
-    const { clock, max, min, minIdle, onEvent, leakThresholdMs } = settings;
-    const soon = new Soon();
-    this.settings = settings;
-    this.share = share;
-    this.idle = share ? share.idleList() : new EntryList();
-    this.max = max;
-    this.min = min;
-    this.minIdle = minIdle;
-    if (onEvent) this.listeners.add(onEvent);
-    this.health = new Health(settings, settings.validate !== undefined);
-    this.#isTimed = this.health.isTimed || leakThresholdMs < Infinity;
-    this.workshop = new Workshop(settings, this.health, this.listeners, soon, this);
-    this.supply = new Supply(settings, () => this.pump());
-    this.upkeep = new Upkeep(this);
-    this.queue = new WaitQueue(patientClock(clock, soon));
-  }
-
-  /** Idle, on loan or being tested. */
-  get alive(): number {
-    return this.workshop.testing + this.idle.length + this.lent.length + this.inHand;
-  }
-
-  /** All that counts against `max`. */
-  get size(): number {
-    return this.alive + this.workshop.creating + this.workshop.destroying;
-  }
-
-  get isClosing(): boolean {
+  override get isClosing(): boolean {
     return this.#closing !== undefined;
-  }
-
-  /** Whether creates fail and there is nothing else to hope for. */
-  get isDown(): boolean {
-    return this.supply.isResting && this.alive + this.workshop.creating === 0;
-  }
-
-  /** A reading of the clock, where anything depends on it. */
-  now(): number {
-    return this.#isTimed || this.listeners.hasAny ? this.settings.clock.now() : 0;
-  }
-
-  tell(event: PoolEvent<T>): void {
-    if (this.listeners.hasAny) this.listeners.tell(event);
-  }
-
-  closedError(): PoolError {
-    return new PoolError('ERR_POOL_CLOSED', `${this.settings.name} is closed`);
-  }
-
-  createError(): PoolError {
-    return new PoolError('ERR_POOL_CREATE', `${this.settings.name}: create failed`, this.supply.error);
-  }
-
-  /** Turns away all who wait. */
-  rejectAll(reason: 'closed' | 'create', error: () => PoolError): void {
-    // No more than wait now: a listener may acquire again.
-    for (let left = this.queue.length; left > 0; left--) {
-      this.rejected++;
-      this.queue.shift()?.reject(error());
-      this.tell({ type: 'rejected', reason });
-    }
   }
 
   /** A lease at once, unless somebody waits. Takes in tests that answer at once, if `mayTest`. */
@@ -134,11 +33,11 @@ export class Floor<T> implements Customer<T> {
     for (let looks = this.idle.length; looks > 0; looks--) {
       const entry = this.#nextIdle();
       if (!entry) return undefined;
-      const verdict = this.health.verdict(entry, nowMs, this.#keepsIdle);
+      const verdict = this.#verdict(entry, nowMs);
       if (verdict === 'test' && !mayTest) return undefined;
       this.idle.remove(entry);
       if (verdict === 'fit' || (verdict === 'test' && this.#isProvenNow(entry))) {
-        const lease = this.#lend(entry, nowMs, borrower);
+        const lease = this.#lend(entry, nowMs, borrower, nowMs);
         if (this.idle.length < this.minIdle) this.pump();
         return lease;
       }
@@ -156,45 +55,23 @@ export class Floor<T> implements Customer<T> {
     return isProven;
   }
 
-  /** Whether no idle resource may go because of its idleness. */
-  get #keepsIdle(): boolean {
-    return this.idle.length <= this.minIdle || this.alive <= this.min;
+  #verdict(entry: Entry<T>, nowMs: number): Verdict {
+    const { health, idle } = this;
+    if (!health.hasRules) return 'fit';
+    return health.verdict(entry, nowMs, idle.length <= this.minIdle || this.alive <= this.min);
   }
 
   #nextIdle(): Entry<T> | undefined {
     return this.settings.idleOrder === 'lifo' ? this.idle.newest : this.idle.oldest;
   }
 
-  #lend(entry: Entry<T>, nowMs: number, borrower: Error | undefined, calledAtMs: number = nowMs): Lease<T> {
-    const lease = borrower ? new WatchedLease(entry, borrower) : new PoolLease(entry);
-    entry.lease = lease;
-    if (entry.plan) entry.plan.usesLeft--;
-    this.acquired++;
-    this.lent.push(entry);
-    if (this.#isTimed || this.listeners.hasAny) {
-      entry.sinceMs = nowMs;
-      if (borrower) this.upkeep.watchLoan(nowMs);
-      this.tell({ type: 'acquired', resource: entry.resource, waitMs: Math.max(0, nowMs - calledAtMs) });
-    }
-    return lease;
+  #lend(entry: Entry<T>, nowMs: number, borrower: Error | undefined, calledAtMs: number): Lease<T> {
+    if (borrower) this.upkeep.watchLoan(nowMs);
+    return this.loans.begin(entry, nowMs, borrower, calledAtMs);
   }
 
-  /** Destroys idle resources, the longest idle first. All are out of reach before the first is: that runs users' code. */
-  discard(count: number, reason: DestroyReason): void {
-    const entries: Entry<T>[] = [];
-    for (let entry = this.idle.oldest; entry && entries.length < count; entry = this.idle.oldest) {
-      this.idle.remove(entry);
-      entries.push(entry);
-    }
-    this.inHand += entries.length;
-    for (const entry of entries) {
-      this.inHand--;
-      this.workshop.destroy(entry, reason);
-    }
-  }
-
-  giveBack(entry: Entry<T>, lease: PoolLease<T>): void {
-    if (!this.#endLoan(entry, lease)) return;
+  override giveBack(entry: Entry<T>, lease: PoolLease<T>): void {
+    if (!this.loans.end(entry, lease)) return;
     const nowMs = this.now();
     if (this.settings.reset && !this.#whyUnfit(entry, nowMs)) {
       this.workshop.reset(entry);
@@ -208,40 +85,25 @@ export class Floor<T> implements Customer<T> {
     this.pump();
   }
 
-  giveUp(entry: Entry<T>, lease: PoolLease<T>, isBroken: boolean): void {
+  override giveUp(entry: Entry<T>, lease: PoolLease<T>, isBroken: boolean): void {
     if (entry.lease === lease && isBroken) this.health.breakages++;
     this.seize(entry, lease, 'broken');
   }
 
   /** Ends a loan and destroys the resource. */
-  seize(entry: Entry<T>, lease: PoolLease<T>, reason: DestroyReason): void {
-    if (!this.#endLoan(entry, lease)) return;
+  override seize(entry: Entry<T>, lease: PoolLease<T>, reason: DestroyReason): void {
+    if (!this.loans.end(entry, lease)) return;
     this.workshop.destroy(entry, reason);
     this.pump();
   }
 
-  #endLoan(entry: Entry<T>, lease: PoolLease<T>): boolean {
-    if (entry.lease !== lease) {
-      this.doubleReleases++;
-      return false;
-    }
-    entry.lease = undefined;
-    this.released++;
-    if (this.listeners.hasAny) {
-      const heldMs = Math.max(0, this.settings.clock.now() - entry.sinceMs);
-      this.tell({ type: 'released', resource: entry.resource, heldMs });
-    }
-    this.lent.remove(entry);
-    return true;
-  }
-
-  made(entry: Entry<T>, tookMs: number): void {
+  override made(entry: Entry<T>, tookMs: number): void {
     this.supply.succeeded(tookMs, this.max);
     this.#comeBack(entry, this.now(), 'made');
     this.pump();
   }
 
-  notMade(error: unknown, round: number): void {
+  override notMade(error: unknown, round: number): void {
     const { onCreateFailure, isFatalCreateError } = this.settings;
     const retryMs = this.supply.failed(error, round);
     if (retryMs > 0) this.health.breakages++;
@@ -252,7 +114,7 @@ export class Floor<T> implements Customer<T> {
     this.pump();
   }
 
-  proven(entry: Entry<T>, wasReset: boolean): void {
+  override proven(entry: Entry<T>, wasReset: boolean): void {
     const nowMs = this.now();
     if (this.#claim === entry && !this.#whyUnfit(entry, nowMs)) {
       this.#claim = undefined;
@@ -263,7 +125,7 @@ export class Floor<T> implements Customer<T> {
     this.pump();
   }
 
-  gone(): void {
+  override gone(): void {
     this.pump();
   }
 
@@ -271,7 +133,7 @@ export class Floor<T> implements Customer<T> {
   #whyUnfit(entry: Entry<T>, nowMs: number): DestroyReason | undefined {
     if (entry.generation !== this.generation) return 'clear';
     if (this.#closing && this.queue.length === 0) return 'close';
-    if (this.alive + this.workshop.creating >= this.max) return 'resize';
+    if (this.hasShrunk && this.alive + this.workshop.creating >= this.max) return 'resize';
     return this.health.retirement(entry, nowMs);
   }
 
@@ -301,11 +163,11 @@ export class Floor<T> implements Customer<T> {
   /** Lends to the first who waits. */
   #hand(entry: Entry<T>, nowMs: number): void {
     const waiter = this.queue.shift()!;
-    waiter.resolve(this.#lend(entry, nowMs, waiter.borrower, waiter.calledAtMs < 0 ? nowMs : waiter.calledAtMs));
+    waiter.resolve(this.#lend(entry, nowMs, waiter.borrower, waiter.calledAtMs));
   }
 
   /** The one place where those who wait are served and resources are created. */
-  pump(): void {
+  override pump(): void {
     this.#mustPump = true;
     if (this.#isPumping) return;
     this.#isPumping = true;
@@ -325,7 +187,7 @@ export class Floor<T> implements Customer<T> {
     const nowMs = this.now();
     for (let entry = this.#nextIdle(); entry && queue.length > 0; entry = this.#nextIdle()) {
       if (this.share?.mustYield(this)) return;
-      const verdict = health.verdict(entry, nowMs, this.#keepsIdle);
+      const verdict = this.#verdict(entry, nowMs);
       // After a breakage all suspects are tested at once, or each of them would cost a timeout.
       if (verdict === 'test' && workshop.testing >= queue.length && !health.isSuspect(entry)) return;
       idle.remove(entry);

@@ -17,7 +17,7 @@ export class Health {
   /** Whether any rule needs the time. */
   readonly isTimed: boolean;
   /** Whether there is any rule. */
-  readonly #hasRules: boolean;
+  readonly hasRules: boolean;
   /** Whether every reuse is tested, one by somebody who waited included. */
   readonly isAlwaysTested: boolean;
   /** Failures so far that may have broken idle resources too. */
@@ -30,7 +30,7 @@ export class Health {
     this.isAlwaysTested = isTested && validateAfterIdleMs === 0;
     const isBypassed = isTested && validateAfterIdleMs > 0 && validateAfterIdleMs < Infinity;
     this.isTimed = isBypassed || Math.min(idleTimeoutMs, maxLifetimeMs, keepaliveMs) < Infinity;
-    this.#hasRules = this.isTimed || isTested || rules.maxUses < Infinity;
+    this.hasRules = this.isTimed || isTested || rules.maxUses < Infinity;
   }
 
   /** The plan of a resource made now, if any option limits it; `chance` is its one draw. */
@@ -53,7 +53,6 @@ export class Health {
 
   /** What to do with an idle resource that somebody wants; `isKept` when it is one of those that are kept however idle. */
   verdict(entry: Entry<unknown>, nowMs: number, isKept: boolean): Verdict {
-    if (!this.#hasRules) return 'fit';
     const { idleTimeoutMs, validateAfterIdleMs } = this.#rules;
     const retirement = this.retirement(entry, nowMs);
     if (retirement) return retirement;

@@ -20,8 +20,6 @@ export abstract class Operation implements Due {
   #isOver = false;
   /** Its place among those that run. */
   #at = 0;
-  /** Whether the answer did not come on the stack of the call. */
-  isAsync: boolean = false;
 
   constructor(crew: Crew) {
     this.#crew = crew;
@@ -52,7 +50,6 @@ export abstract class Operation implements Due {
       result = error;
     }
     if (!promise) return this.done(isOk, result);
-    this.isAsync = true;
     this.#at = this.#crew.running.push(this) - 1;
     promise.then(
       (value) => this.#settle(true, value),

@@ -175,6 +175,7 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     const floor = this.#floor;
     const { max = floor.max, min = floor.min, minIdle = floor.minIdle } = limits;
     checkLimits(max, min, minIdle);
+    floor.hasShrunk ||= max < floor.max;
     Object.assign(floor, { max, min, minIdle });
     floor.discard(floor.alive + floor.workshop.creating - max, 'resize');
     floor.pump();
@@ -196,7 +197,8 @@ export class ResourcePool<T> implements Pool<T>, Desk {
 
   stats(): PoolStats {
     const { max, minIdle, size, idle, lent, queue, workshop, inHand } = this.#floor;
-    const { acquired, released, rejected, doubleReleases, leaked } = this.#floor;
+    const { rejected, leaked } = this.#floor;
+    const { acquired, released, doubleReleases } = this.#floor.loans;
     const { creating, testing, destroying, created, createFailed, destroyed, invalid } = workshop;
     return {
       max,

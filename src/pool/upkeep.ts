@@ -2,18 +2,18 @@ import type { TimerHandle } from '../core/clock.ts';
 import { keepAlive } from '../core/clock.ts';
 import { emit } from '../core/errors.ts';
 import type { Entry } from './entry.ts';
-import type { Floor } from './floor.ts';
+import type { Premises } from './premises.ts';
 import { WatchedLease } from './lease.ts';
 import type { DestroyReason } from './pool-types.ts';
 
 /** What comes due by itself: idle resources that are retired or tested, loans that are leaks. */
 export class Upkeep<T> {
-  readonly #floor: Floor<T>;
+  readonly #floor: Premises<T>;
   #timer: TimerHandle;
   /** What the timer is set for. */
   #dueMs = Infinity;
 
-  constructor(floor: Floor<T>) {
+  constructor(floor: Premises<T>) {
     this.#floor = floor;
   }
 

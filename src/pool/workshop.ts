@@ -121,15 +121,21 @@ class Creation<T> extends Operation {
   readonly #shop: Workshop<T>;
   readonly #generation: number;
   readonly #round: number;
-  readonly #startMs: number;
+  /** When it began; -1 while nobody knows, which costs no reading of the clock. */
+  #startMs: number;
 
   constructor(shop: Workshop<T>, generation: number, round: number) {
     super(shop);
     this.#shop = shop;
     this.#generation = generation;
     this.#round = round;
-    this.#startMs = shop.clock.now();
+    this.#startMs = shop.listeners.hasAny ? shop.clock.now() : -1;
     shop.creating++;
+  }
+
+  override due(): void {
+    if (this.#startMs < 0) this.#startMs = this.#shop.clock.now();
+    super.due();
   }
 
   override limitMs(): number {
@@ -164,8 +170,9 @@ class Creation<T> extends Operation {
   #made(resource: T): void {
     const { settings, health, listeners, clock, customer } = this.#shop;
     const { maxLifetimeMs, keepaliveMs, random } = settings;
-    const nowMs = this.isAsync || health.isTimed ? clock.now() : this.#startMs;
-    const tookMs = nowMs - this.#startMs;
+    const isClocked = this.#startMs >= 0;
+    const nowMs = isClocked || health.isTimed ? clock.now() : 0;
+    const tookMs = isClocked ? nowMs - this.#startMs : 0;
     const chance = Math.min(maxLifetimeMs, keepaliveMs) < Infinity ? guarded(0, random) : 0;
     const entry = new Entry<T>(customer, resource, this.#generation, health.planOf(nowMs, chance));
     if (health.isTimed) entry.sinceMs = entry.provenAtMs = nowMs;
