@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { outcomeOf } from '../support/gate.ts';
 import { attempt, failOnce, fleetOf, OPEN_MS, SYNC_MS, TIMEOUT_MS, TTL_MS, untilTrial } from './shared-kit.ts';
 import type { FleetSetup, Member } from './shared-kit.ts';
 
@@ -37,6 +38,21 @@ describe('a store that cannot be asked', () => {
       await fleet.clock.advance(SYNC_MS / 10);
     }
     expect(fleet.store.reports.length).toBeLessThanOrEqual(2 + 11 * 4 + 11);
+  });
+
+  it.each([undefined, ...faults])('lets no call wait for the store, whatever its state: %s', async (fault) => {
+    const fleet = fleetOf(2);
+    const [one, other] = [first(fleet), second(fleet)];
+    fleet.store.fault = fault;
+    fleet.store.latencyMs = TIMEOUT_MS - 1;
+    for (let k = 0; k < 10; k++) {
+      // Settled before any time has passed.
+      const calls = [one, other].map(({ circuit }) => outcomeOf(circuit.run(() => Promise.reject(new Error('down')))));
+      for (const call of calls) expect((await call).state).toBe('rejected');
+      if (k % 3 === 0) one.circuit.reset();
+      await fleet.clock.advance(OPEN_MS / 7);
+    }
+    expect(await fleet.end()).toBe(0);
   });
 
   it('takes sharing up again by itself when the store is back', async () => {

@@ -110,3 +110,23 @@ export async function untilTrial(
   }
   throw new Error(`no call was let through within ${withinMs} ms`);
 }
+
+/** The first two fail, and everybody has heard of it. */
+export async function openedFleet(size: number, options: Partial<SharedCircuitOptions> = {}): Promise<FleetSetup> {
+  const fleet = fleetOf(size, options);
+  await fleet.clock.advance(10);
+  failOnce(fleet.members[0]!);
+  failOnce(fleet.members[1]!);
+  await fleet.clock.advance(2 * SYNC_MS);
+  return fleet;
+}
+
+/** The same, when its time is over. */
+export async function waitingFleet(size: number, options: Partial<SharedCircuitOptions> = {}): Promise<FleetSetup> {
+  const fleet = await openedFleet(size, options);
+  await fleet.clock.advance(OPEN_MS);
+  return fleet;
+}
+
+/** What a process was told, by kind. */
+export const typesOf = ({ events }: Member): string[] => events.map(({ type }) => type);
