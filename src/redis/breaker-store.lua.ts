@@ -27,8 +27,9 @@ local function put(field, value)
   redis.call('HSET', key, field, value)
 end
 local function drop(field)
-  if all[field] then redis.call('HDEL', key, field) end
-  all[field] = nil
+  if not all[field] then return end
+  all[field], isChanged = nil, true
+  redis.call('HDEL', key, field)
 end
 `;
 
