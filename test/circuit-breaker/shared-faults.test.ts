@@ -11,7 +11,7 @@ const LOST_MS = 2 * (SYNC_MS + TIMEOUT_MS) + SYNC_MS;
 const [first, second] = [(fleet: FleetSetup): Member => fleet.members[0]!, (fleet: FleetSetup) => fleet.members[1]!];
 
 describe('a store that cannot be asked', () => {
-  it.each(faults)('leaves each circuit to its own rules while the store would %s', async (fault) => {
+  it.each(faults)('leaves each circuit to its own rules while the store hangs or fails', async (fault) => {
     const fleet = fleetOf(2);
     await fleet.clock.advance(0);
     fleet.store.fault = fault;
@@ -40,7 +40,7 @@ describe('a store that cannot be asked', () => {
     expect(fleet.store.reports.length).toBeLessThanOrEqual(2 + 11 * 4 + 11);
   });
 
-  it.each([undefined, ...faults])('lets no call wait for the store, whatever its state: %s', async (fault) => {
+  it.each([undefined, ...faults])('lets no call wait for the store, whatever its state', async (fault) => {
     const fleet = fleetOf(2);
     const [one, other] = [first(fleet), second(fleet)];
     fleet.store.fault = fault;
