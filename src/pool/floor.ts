@@ -36,11 +36,14 @@ export class Floor<T> extends Premises<T> {
       const verdict = this.#verdict(entry, nowMs);
       if (verdict === 'test' && !mayTest) return undefined;
       this.idle.remove(entry);
+      const { testing } = this.workshop;
       if (verdict === 'fit' || (verdict === 'test' && this.#isProvenNow(entry))) {
         const lease = this.#lend(entry, nowMs, borrower, nowMs);
         if (this.idle.length < this.minIdle) this.pump();
         return lease;
       }
+      // One test is enough for one who waits.
+      if (this.workshop.testing > testing) return undefined;
       if (verdict !== 'test') this.workshop.destroy(entry, verdict);
     }
     return undefined;

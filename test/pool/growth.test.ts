@@ -70,6 +70,12 @@ describe('adaptive growth', () => {
     await clock.advance(CONNECT_MS);
     (await all[0]!).release();
     expect(pool.stats()).toMatchObject({ inUse: 10, waiting: 1 });
+    (await all[1]!).release();
+    for (const lease of await Promise.all(all)) lease.release();
+    // Now the pool knows how long a connect takes; an empty one has no hand-offs to wait for all the same.
+    pool.clear();
+    for (let k = 0; k < 7; k++) void pool.acquire();
+    expect(pool.stats()).toMatchObject({ creating: 7, waiting: 7 });
   });
 
   it('leaves no timer when nobody waits', async () => {

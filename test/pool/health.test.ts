@@ -87,6 +87,28 @@ describe('validate', () => {
     expect(await stateOf(waiting)).toBe(5);
   });
 
+  it('one who waits has one resource tested, and is served before a newcomer whose test is quicker', async () => {
+    const slow = gate<boolean>();
+    const tested: number[] = [];
+    const { pool, clock } = setup({
+      max: 2,
+      validateAfterIdleMs: 1,
+      validate: ({ id }) => {
+        tested.push(id);
+        return id === 1 ? slow.promise : true;
+      },
+    });
+    for (const lease of await all([pool.acquire(), pool.acquire()])) lease.release();
+    clock.stall(10);
+    const first = pool.acquire();
+    expect(tested).toEqual([1]);
+    const second = pool.acquire();
+    expect(tested).toEqual([1, 0]);
+    expect([await stateOf(first), await stateOf(second)]).toEqual([0, 'pending']);
+    slow.open(true);
+    expect(await stateOf(second)).toBe(1);
+  });
+
   it('does not spin when all is invalid, however fast it is replaced', async () => {
     const { pool } = setup({ validate: () => false, validateAfterIdleMs: 0, minIdle: 2, max: 4 });
     const lease = await pool.acquire();

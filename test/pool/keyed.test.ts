@@ -48,6 +48,23 @@ describe('a keyed pool', () => {
     expect((await fourth).resource.key).toBe('b');
   });
 
+  it('keeps its bound while a factory acquires another key', async () => {
+    let [live, most] = [0, 0];
+    const others: Promise<void>[] = [];
+    const { pool } = keyed({
+      max: 1,
+      create: (key) => {
+        most = Math.max(most, ++live);
+        if (key === 'a') others.push(pool.use('b', () => {}));
+        return { key, ends: [] };
+      },
+      destroy: () => void live--,
+    });
+    await pool.use('a', () => {});
+    await Promise.all(others);
+    expect([most, live]).toEqual([1, 1]);
+  });
+
   it('one who waits takes the slot of the resource that has been idle for longest under another key', async () => {
     const { pool, made } = keyed({ max: 3 });
     const leases = [await pool.acquire('a'), await pool.acquire('b'), await pool.acquire('c')];
