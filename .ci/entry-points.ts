@@ -4,6 +4,8 @@ export const entryPoints: Readonly<Record<string, string>> = {
   'circuit-breaker': 'src/circuit-breaker/index.ts',
   policy: 'src/policy/index.ts',
   'rate-limit': 'src/rate-limit/index.ts',
+  pool: 'src/pool/index.ts',
+  balance: 'src/balance/index.ts',
   bloom: 'src/bloom/index.ts',
   ring: 'src/ring/index.ts',
   snowflake: 'src/snowflake/index.ts',

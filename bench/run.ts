@@ -94,7 +94,10 @@ function write(area: string, rows: readonly Row[]): void {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${area}${options.instructions ? '.instructions' : ''}.json`);
   const taken = options.instructions ? 1 : rounds;
-  writeFileSync(path, `${JSON.stringify(describeRun(area, rows, { rounds: taken, isQuick: options.quick, isCpuTime: options['cpu-time'] }), null, 1)}\n`);
+  writeFileSync(
+    path,
+    `${JSON.stringify(describeRun(area, rows, { rounds: taken, isQuick: options.quick, isCpuTime: options['cpu-time'] }), null, 1)}\n`,
+  );
   const goals = rows.flatMap((row) => row.goals);
   const missed = rows.flatMap((row) =>
     row.goals.filter(({ isMet }) => !isMet).map(() => `${row.caseName}, ${row.measure}`),

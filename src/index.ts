@@ -5,6 +5,7 @@ export {
   createBreakerRegistry,
   createCircuitBreaker,
   timeWindow,
+  shareCircuit,
 } from './circuit-breaker/index.ts';
 export type {
   BreakerRegistry,
@@ -34,6 +35,14 @@ export type {
   TrackedCall,
   TripRule,
   WindowRuleOptions,
+  CircuitReport,
+  FleetView,
+  SharedBreakerStore,
+  SharedCircuit,
+  SharedCircuitEvent,
+  SharedCircuitOptions,
+  SharedCircuitStats,
+  TrialRequest,
 } from './circuit-breaker/index.ts';
 export {
   BulkheadRejectedError,
@@ -240,6 +249,44 @@ export type {
   VegasLimitOptions,
 } from './rate-limit/index.ts';
 export type { Permit as ConcurrencyPermit } from './rate-limit/index.ts';
+export { createKeyedPool, createPool, PoolError, poolMetrics, recommendPoolSize } from './pool/index.ts';
+export type {
+  AcquireOptions,
+  CreateBackoffOptions,
+  CreateContext,
+  DestroyReason,
+  KeyedPool,
+  KeyedPoolOptions,
+  Lease,
+  MetricsSink,
+  Pool,
+  PoolCloseOptions,
+  PoolErrorCode,
+  PoolEvent,
+  PoolLeak,
+  PoolLimits,
+  PoolLoad,
+  PoolOptions,
+  PoolStats,
+} from './pool/index.ts';
+export {
+  createLeastConnections,
+  createOutlierDetector,
+  createP2cEwma,
+  createRoundRobin,
+  createWeightedRoundRobin,
+} from './balance/index.ts';
+export type {
+  Host,
+  HostLease,
+  OutlierDetector,
+  OutlierEvent,
+  OutlierOptions,
+  P2cEwmaOptions,
+  Picker,
+  PickerOptions,
+  PickOptions,
+} from './balance/index.ts';
 export { systemClock } from './core/clock.ts';
 export type { Clock, TimerHandle } from './core/clock.ts';
 export { HoldfastError, isHoldfastError } from './core/errors.ts';

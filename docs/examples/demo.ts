@@ -10,6 +10,7 @@ const demos: Readonly<Record<string, () => Promise<Demo>>> = {
   survive: () => import('./survive/main.ts'),
   ring: () => import('./ring/main.ts'),
   'rate-limit': () => import('./rate-limit/main.ts'),
+  pool: () => import('./pool/main.ts'),
 };
 
 const [first, ...rest] = process.argv.slice(2);

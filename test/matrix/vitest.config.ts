@@ -51,7 +51,9 @@ export default defineConfig({
   root: join(import.meta.dirname, '../..'),
   plugins: [builtPackage()],
   test: {
-    include: ['test/{core,circuit-breaker,policy,bloom,ring,snowflake,rate-limit,http,testing}/**/*.test.ts'],
+    include: [
+      'test/{core,circuit-breaker,policy,bloom,ring,snowflake,rate-limit,http,pool,balance,testing}/**/*.test.ts',
+    ],
     // Statistics and counts of steps over long runs are the same on every engine, and take longest.
     exclude: [
       '**/*.node.test.ts',
