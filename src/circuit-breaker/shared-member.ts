@@ -70,7 +70,8 @@ export class FleetMember implements SharedCircuit {
     this.#circuit = circuit;
     this.#terms = terms;
     const { random, syncIntervalMs } = terms;
-    this.#holder = `${random()}${random()}`.replaceAll('0.', '');
+    // With the node: copies of a virtual machine may draw alike.
+    this.#holder = `${terms.node} ${random()}`;
     const { state } = circuit;
     this.#unlisten = circuit.onEvent((event) => this.#note(event));
     circuit.trialGate = () => this.#mayTry();

@@ -95,9 +95,7 @@ export class Floor<T> extends Premises<T> {
 
   /** Ends a loan and destroys the resource. */
   override seize(entry: Entry<T>, lease: PoolLease<T>, reason: DestroyReason): void {
-    if (!this.loans.end(entry, lease)) return;
-    this.workshop.destroy(entry, reason);
-    this.pump();
+    if (this.loans.end(entry, lease)) this.workshop.destroy(entry, reason);
   }
 
   override made(entry: Entry<T>, tookMs: number): void {
@@ -128,7 +126,7 @@ export class Floor<T> extends Premises<T> {
     this.pump();
   }
 
-  override gone(): void {
+  override changed(): void {
     this.pump();
   }
 

@@ -137,5 +137,5 @@ export abstract class Premises<T> implements Customer<T> {
   abstract made(entry: Entry<T>, tookMs: number): void;
   abstract notMade(error: unknown, round: number): void;
   abstract proven(entry: Entry<T>, wasReset: boolean): void;
-  abstract gone(): void;
+  abstract changed(): void;
 }

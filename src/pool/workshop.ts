@@ -18,8 +18,8 @@ export interface Customer<T> extends Keeper<T> {
   notMade(error: unknown, round: number): void;
   /** A test or a reset has ended well. */
   proven(entry: Entry<T>, wasReset: boolean): void;
-  /** A resource has been destroyed. */
-  gone(): void;
+  /** A resource is being destroyed, or has been. */
+  changed(): void;
 }
 
 /**
@@ -80,6 +80,8 @@ export class Workshop<T> implements Crew {
   destroy({ resource }: Entry<T>, reason: DestroyReason): void {
     this.destroying++;
     this.end(resource, reason);
+    // Whoever counted on it needs another, which there may be room for already.
+    this.customer.changed();
   }
 
   end(resource: T, reason: DestroyReason): void {
@@ -271,6 +273,6 @@ class Ending<T> extends Operation {
       shop.destroying--;
       shop.destroyed++;
     }
-    shop.customer.gone();
+    shop.customer.changed();
   }
 }

@@ -1,5 +1,5 @@
 import type { CircuitReport, FleetView, SharedBreakerStore } from '../../src/circuit-breaker/index.ts';
-import type { VirtualClock } from '../../src/testing/index.ts';
+import type { Clock } from '../../src/core/clock.ts';
 
 interface Report {
   readonly untilMs: number;
@@ -95,7 +95,7 @@ export interface MemoryBreakerStore extends SharedBreakerStore {
 }
 
 /** Creates a {@link MemoryBreakerStore}: the rules of every store, in plain words. */
-export function memoryBreakerStore(clock: VirtualClock): MemoryBreakerStore {
+export function memoryBreakerStore(clock: Pick<Clock, 'now' | 'setTimeout'>): MemoryBreakerStore {
   const fleets = new Map<string, Fleet>();
   const reports: CircuitReport[] = [];
   let tokens = 0;

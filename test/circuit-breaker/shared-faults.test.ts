@@ -103,7 +103,10 @@ describe('a store that cannot be asked', () => {
     await fleet.clock.advance(SYNC_MS);
     fleet.store.fault = undefined;
     await fleet.clock.advance(SYNC_MS);
-    expect([by, other].map(({ shared }) => shared.isConnected)).toEqual([true, true]);
+    for (const { shared, events } of [by, other]) {
+      expect(shared.stats()).toMatchObject({ isConnected: true, failures: 1 });
+      expect(events.map(({ type }) => type)).not.toContain('disconnected');
+    }
     expect(by.shared.stats().holdsTrials).toBe(true);
     expect(attempt(other)).toBeNull();
   });
@@ -115,11 +118,14 @@ describe('a store that cannot be asked', () => {
     await fleet.clock.advance(OPEN_MS + SYNC_MS);
     const { by } = await untilTrial(fleet, fleet.members, SYNC_MS);
     const frozen = fleet.members.find((member) => member !== by)!;
-    fleet.store.latencyMs = 20;
-    // The timers of both the answer and its deadline are due at once.
-    await fleet.clock.advance(SYNC_MS - 5);
+    // The answer is there, but the timer of its deadline is looked at first.
+    fleet.store.fault = 'hang';
+    const asked = fleet.store.reports.length;
+    while (!fleet.store.reports.slice(asked).some(({ node }) => node === frozen.node)) await fleet.clock.advance(1);
+    fleet.store.fault = undefined;
     fleet.clock.stall(10 * SYNC_MS);
     await fleet.clock.advance(0);
+    expect(frozen.shared.stats().failures).toBe(1);
     expect(attempt(frozen)).toBeNull();
     expect(frozen.shared.isConnected).toBe(true);
   });

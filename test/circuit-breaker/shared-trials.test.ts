@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createSeededRandom } from '../../src/testing/index.ts';
 import {
   attempt,
   failOnce,
@@ -11,7 +12,17 @@ import {
   TTL_MS,
   untilTrial,
 } from './shared-kit.ts';
-import type { Member } from './shared-kit.ts';
+import type { FleetSetup, Member } from './shared-kit.ts';
+
+/** Calls in turn, one each minute for each process, until the circuit of one has closed; answers how many it took. */
+async function callsUntilClosed(fleet: FleetSetup, callers: readonly Member[]): Promise<number> {
+  let calls = 0;
+  while (!fleet.states().includes('closed') && calls < 100) {
+    attempt(callers[calls++ % callers.length]!)?.success();
+    await fleet.clock.advance(60_000 / callers.length);
+  }
+  return calls;
+}
 
 describe('trials', () => {
   it('lets trials through in one process of the fleet at a time', async () => {
@@ -120,15 +131,36 @@ describe('trials', () => {
     expect(afterMs).toBeGreaterThan(SYNC_MS);
   });
 
-  it.each([1, 2, 6])('finds out that the dependency is back from %i processes with a call a minute each', async (n) => {
+  it.each([1, 2, 6])('tries with the second call of the first of %i processes with a call a minute each', async (n) => {
     const fleet = await waitingFleet(Math.max(n, 2));
     const callers = fleet.members.slice(0, n);
-    for (let call = 0; call < 4 * n && !fleet.states().includes('closed'); call++) {
-      attempt(callers[call % n]!)?.success();
-      await fleet.clock.advance(60_000 / n);
-    }
-    await fleet.clock.advance(2 * SYNC_MS);
+    expect(await callsUntilClosed(fleet, callers)).toBe(n + 1);
     expect(fleet.states()).toEqual(fleet.members.map(() => 'closed'));
+  });
+
+  it('tries soon where the calls are, one a minute, when the holder gets none any more', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const fleet = await waitingFleet(6, { random: createSeededRandom(seed) });
+      const [idle, ...callers] = fleet.members as [Member, ...Member[]];
+      attempt(idle);
+      await fleet.clock.advance(60_000);
+      // Three each that are turned away, then the next one of whoever was first to have had enough.
+      expect(await callsUntilClosed(fleet, callers)).toBeLessThanOrEqual(3 * callers.length + callers.length + 1);
+    }
+  });
+
+  it('acts on no answer that was on its way when the circuit moved', async () => {
+    for (let offsetMs = 0; offsetMs < SYNC_MS; offsetMs += 5) {
+      const fleet = await waitingFleet(2);
+      fleet.store.latencyMs = TIMEOUT_MS - 10;
+      const { by, permit } = await untilTrial(fleet, fleet.members, 3 * SYNC_MS);
+      await fleet.clock.advance(offsetMs);
+      by.events.length = 0;
+      permit.success();
+      await fleet.clock.advance(3 * SYNC_MS);
+      expect(typesOf(by)).toEqual([]);
+      expect(fleet.states()).toEqual(['closed', 'closed']);
+    }
   });
 
   it('does not let a trial that hangs hold up the recovery of the others', async () => {
@@ -150,7 +182,8 @@ describe('trials', () => {
       failOnce(first);
       if (late) second.circuit.trip(10 * OPEN_MS);
       else failOnce(second);
-      await fleet.clock.advance((late ? 10 : 1) * OPEN_MS + SYNC_MS);
+      await fleet.clock.advance(OPEN_MS + SYNC_MS);
+      expect(second.circuit.state).toBe(late ? 'open' : 'half-open');
       (await untilTrial(fleet, [first], 2 * SYNC_MS)).permit.success();
       await fleet.clock.advance(2 * SYNC_MS);
       expect(fleet.states()).toEqual(['closed', 'closed']);

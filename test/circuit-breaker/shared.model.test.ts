@@ -149,7 +149,7 @@ async function play(watched: Watched, plan: readonly Step[]): Promise<Member[]> 
   return alive;
 }
 
-it('never has more than `maxConcurrent` trials in the whole fleet, whatever is slow, killed or lost, and begins none on a hold that it slept through', async () => {
+it('never has more than `maxConcurrent` trials in all processes that the store answers, whatever is slow, killed or lost, and begins none on a hold that it slept through', async () => {
   const plan = steps({ weight: 20, arbitrary: calm }, { weight: 1, arbitrary: kill }, { weight: 1, arbitrary: flush });
   await fc.assert(
     fc.asyncProperty(...sizes, plan, async (size, quorum, maxConcurrent, todo) => {

@@ -57,6 +57,20 @@ describe('the traffic', () => {
     expect(times.size).toBeGreaterThan(10);
   });
 
+  it('tells news that came during a sync right after it', async () => {
+    const fleet = fleetOf(1, { syncIntervalMs: 100_000, timeoutMs: 1000 });
+    fleet.store.latencyMs = 100;
+    await fleet.clock.advance(50);
+    fleet.members[0]!.circuit.trip();
+    await fleet.clock.advance(49);
+    expect(fleet.store.reports.map(({ openForMs }) => openForMs)).toEqual([0]);
+    await fleet.clock.advance(1);
+    expect(fleet.store.reports.map(({ openForMs }) => openForMs)).toEqual([0, OPEN_MS - 50]);
+    // All told: nothing follows.
+    await fleet.clock.advance(500);
+    expect(fleet.store.reports.length).toBe(2);
+  });
+
   it('never has two syncs of one process under way', async () => {
     const fleet = fleetOf(1, { timeoutMs: 1000 });
     const { clock, store, members } = fleet;
@@ -216,6 +230,15 @@ describe('the end', () => {
     expect(attempt(first)).not.toBeNull();
     expect(attempt(first)).toBeNull();
     expect(() => shareCircuit(first.circuit, { store: fleet.store, node: 'a', clock: fleet.clock })).not.toThrow();
+  });
+
+  it('is known as another holder after a restart, and as another than its copies', async () => {
+    const fleet = fleetOf(0, { random: () => 0.5 });
+    fleet.join({ node: 'a' });
+    fleet.join({ node: 'b' });
+    fleet.join({ node: 'a', random: () => 0.25 });
+    await fleet.clock.advance(0);
+    expect(new Set(fleet.store.reports.map(({ holder }) => holder)).size).toBe(3);
   });
 
   it('says nothing more when there is nothing to withdraw', async () => {

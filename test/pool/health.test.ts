@@ -109,6 +109,19 @@ describe('validate', () => {
     expect(await stateOf(second)).toBe(1);
   });
 
+  it('when a test fails, the next idle resource is tested at once, and not when the bad one is gone', async () => {
+    const { pool, clock } = setup({
+      max: 2,
+      validateAfterIdleMs: 1,
+      validate: async ({ id }) => id === 0,
+      destroy: () => new Promise(() => {}),
+    });
+    for (const lease of await all([pool.acquire(), pool.acquire()])) lease.release();
+    clock.stall(10);
+    expect(await stateOf(pool.acquire())).toBe(0);
+    expect(pool.stats()).toMatchObject({ destroying: 1, inUse: 1 });
+  });
+
   it('does not spin when all is invalid, however fast it is replaced', async () => {
     const { pool } = setup({ validate: () => false, validateAfterIdleMs: 0, minIdle: 2, max: 4 });
     const lease = await pool.acquire();
