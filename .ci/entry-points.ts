@@ -6,6 +6,7 @@ export const entryPoints: Readonly<Record<string, string>> = {
   bloom: 'src/bloom/index.ts',
   ring: 'src/ring/index.ts',
   snowflake: 'src/snowflake/index.ts',
+  singleflight: 'src/singleflight/index.ts',
   redis: 'src/redis/index.ts',
   postgres: 'src/postgres/index.ts',
   testing: 'src/testing/index.ts',

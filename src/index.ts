@@ -183,6 +183,8 @@ export type {
   WorkerLeaseOptions,
   WorkerLeaseStore,
 } from './snowflake/index.ts';
+export { createSingleflight } from './singleflight/index.ts';
+export type { FlightContext, FlightFunction, FlightOptions, SharedValue, Singleflight } from './singleflight/index.ts';
 export { systemClock } from './core/clock.ts';
 export type { Clock, TimerHandle } from './core/clock.ts';
 export { HoldfastError, isHoldfastError } from './core/errors.ts';
