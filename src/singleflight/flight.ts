@@ -28,6 +28,9 @@ class Context implements FlightContext {
   }
 }
 
+/** Told once, before any caller, that a flight is over; may answer what its callers get instead. */
+export type OnOver<V> = (flight: Flight<V>, isOk: boolean, result: unknown) => { readonly value: V } | undefined;
+
 /** One caller with a promise of its own. */
 class Waiter<V> {
   readonly flight: Flight<V>;
@@ -66,21 +69,21 @@ export class Flight<V> {
   /** How many wait now. */
   waiting: number = 0;
   isOver: boolean = false;
-  readonly #onOver: (flight: Flight<V>, isOk: boolean, result: unknown) => void;
+  isAborted: boolean = false;
+  readonly #onOver: OnOver<V>;
   readonly #waiters = new Set<Waiter<V>>();
   #common: Promise<V> | undefined;
   #controller: AbortController | undefined;
   #reason: unknown;
-  #isAborted = false;
 
-  constructor(onOver: (flight: Flight<V>, isOk: boolean, result: unknown) => void) {
+  constructor(onOver: OnOver<V>) {
     this.#onOver = onOver;
   }
 
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
-      if (this.#isAborted) this.#controller.abort(this.#reason);
+      if (this.isAborted) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
   }
@@ -129,7 +132,18 @@ export class Flight<V> {
   #settle(isOk: boolean, result: unknown): void {
     if (this.isOver) return;
     this.isOver = true;
-    this.#onOver(this, isOk, result);
+    const instead = this.#onOver(this, isOk, result);
+    this.#tell(isOk || instead !== undefined, instead ? instead.value : result);
+  }
+
+  /** Gives those who wait now an answer; the function runs on. */
+  answer(value: V): void {
+    this.waiting -= this.#waiters.size;
+    this.#common = undefined;
+    this.#tell(true, value);
+  }
+
+  #tell(isOk: boolean, result: unknown): void {
     for (const waiter of this.#waiters) {
       waiter.signal?.removeEventListener('abort', waiter);
       if (isOk) waiter.resolve(result as V);
@@ -149,9 +163,9 @@ export class Flight<V> {
   /** Ends the flight: who still waits is rejected with `reason`, and so aborts the signal of the function. */
   abort(reason: unknown): void {
     if (this.isOver) return;
-    this.#settle(false, reason);
-    this.#isAborted = true;
+    this.isAborted = true;
     this.#reason = reason;
+    this.#settle(false, reason);
     this.#controller?.abort(reason);
   }
 }

@@ -89,6 +89,7 @@ class FlightMap<K, V> implements Singleflight<K, V> {
     if (running) return join(running);
     const flight = new Flight<V>((over) => {
       if (this.#flights.get(key) === over) this.#flights.delete(key);
+      return undefined;
     });
     this.#flights.set(key, flight);
     const promise = join(flight);
