@@ -9,8 +9,7 @@ export function startBatch<K, V>(loads: readonly Load<K, V>[], loadMany: BatchLo
   let controller: AbortController | undefined;
   const ctx = {
     get signal(): AbortSignal {
-      controller ??= followAll(loads);
-      return controller.signal;
+      return (controller ??= followAll(loads)).signal;
     },
   };
   const run = async (): Promise<Results<K, V>> => loadMany(keys, ctx);
@@ -30,30 +29,18 @@ function followAll<K, V>(loads: readonly Load<K, V>[]): AbortController {
 }
 
 function resultOf<K, V>(results: Results<K, V>, keys: readonly K[], at: number): V | undefined {
-  let result: BatchResult<V>;
-  if (Array.isArray(results)) {
-    const { length } = results as readonly unknown[];
-    if (length !== keys.length)
-      throw new TypeError(`a batch of ${keys.length} keys was answered with ${length} results`);
-    result = (results as readonly BatchResult<V>[])[at];
-  } else result = (results as ReadonlyMap<K, BatchResult<V>>).get(keys[at]!);
+  const list = Array.isArray(results) ? (results as readonly BatchResult<V>[]) : undefined;
+  if (list && list.length !== keys.length)
+    throw new TypeError(`a batch of ${keys.length} keys was answered with ${list.length} results`);
+  const result = list ? list[at] : (results as ReadonlyMap<K, BatchResult<V>>).get(keys[at]!);
   if (result instanceof Error) throw result;
   return result;
 }
 
-/** All results by key, or the reason of the caller's signal. */
-export async function settled<K, V>(
-  reads: readonly (readonly [K, Promise<V | undefined>])[],
-  signal: AbortSignal | undefined,
-): Promise<Map<K, LoadResult<V>>> {
-  const outcomes = await Promise.all(
-    reads.map(([key, read]) =>
-      read.then(
-        (value): [K, LoadResult<V>] => [key, { ok: true, value }],
-        (error: unknown): [K, LoadResult<V>] => [key, { ok: false, error }],
-      ),
-    ),
+/** How a read came out, as a value. */
+export function outcomeOf<V>(read: Promise<V | undefined>): Promise<LoadResult<V>> {
+  return read.then(
+    (value) => ({ ok: true, value }),
+    (error: unknown) => ({ ok: false, error }),
   );
-  if (signal?.aborted && outcomes.some(([, outcome]) => !outcome.ok)) throw signal.reason;
-  return new Map(outcomes);
 }

@@ -1,14 +1,15 @@
 import type { Evictor } from './eviction-policy.ts';
 import { FIRST_SLOT } from './eviction-policy.ts';
 import { KeyHasher } from './hash-key.ts';
+import { enlarged } from './slot-lists.ts';
 
-/** Columns of times, made when the first time is written into them. */
+/** Times of an entry, in the order in which they are kept. Most caches need the first only. */
 export const FRESH_UNTIL = 0;
-export const USED_AT = 1;
-export const WRITTEN_AT = 2;
-export const REFRESH_AT = 3;
-export const RETRY_AT = 4;
-export const LOAD_MS = 5;
+export const WRITTEN_AT = 1;
+export const USED_AT = 2;
+export const RETRY_AT = 3;
+export const LOAD_MS = 4;
+export const ALL_TIMES = 5;
 
 /*
  * The entries of a cache: a Map from key to slot, and what is known of a slot in arrays, so that an entry costs
@@ -16,66 +17,78 @@ export const LOAD_MS = 5;
  */
 export class Entries<K, V> {
   readonly slots: Map<K, number> = new Map();
-  readonly values: (V | undefined)[] = [];
-  readonly keys: (K | undefined)[] = [];
-  readonly times: (Float64Array | undefined)[] = [];
+  values: (V | undefined)[] = [];
+  keys: (K | undefined)[] = [];
   readonly evictor: Evictor;
-  readonly #hasher = new KeyHasher();
-  readonly #vacant: number[] = [];
-  readonly #mostSlots: number;
+  /** How many times are kept for each entry. */
+  readonly stride: number;
+  /** The times of all entries; none as long as no entry ever gets out of date. */
+  times: Float64Array | undefined;
   /** The first slot that was never used. */
   next: number = FIRST_SLOT;
+  readonly #hasher = new KeyHasher();
+  readonly #vacant: number[] = [];
+  /** One more vacant slot: a list that goes from empty to one and back would be allocated anew each time. */
+  #spare = 0;
+  readonly #mostSlots: number;
   #room = FIRST_SLOT;
   #tagged: Map<string, Set<number>> | undefined;
   #tags: (readonly string[] | undefined)[] | undefined;
 
-  constructor(evictor: Evictor, maxEntries: number) {
+  constructor(evictor: Evictor, maxEntries: number, stride: number) {
     this.evictor = evictor;
+    this.stride = stride;
     this.#mostSlots = FIRST_SLOT + maxEntries + 1;
   }
 
   insert(key: K, value: V | undefined, weight: number): number {
-    const slot = this.#vacant.pop() ?? this.#grown();
+    const { evictor } = this;
+    const slot = this.#spare || (this.#vacant.pop() ?? this.#grown());
+    this.#spare = 0;
     this.slots.set(key, slot);
     this.keys[slot] = key;
     this.values[slot] = value;
-    this.evictor.add(slot, this.evictor.usesHash ? this.#hasher.hash(key) : 0, weight);
+    evictor.add(slot, evictor.usesHash ? this.#hasher.hash(key) : 0, weight);
     return slot;
   }
 
   #grown(): number {
     if (this.next === this.#room) {
-      this.#room = Math.min(this.#mostSlots, 2 * this.#room + 10);
+      this.#room = Math.min(this.#mostSlots, 2 * this.#room + 8);
       this.evictor.grow(this.#room);
-      for (const [column, times] of this.times.entries()) if (times) this.#makeTimes(column).set(times);
+      this.keys = longer(this.keys, this.#room);
+      this.values = longer(this.values, this.#room);
+      if (this.times) this.keepTimes();
     }
     return this.next++;
   }
 
-  #makeTimes(column: number): Float64Array {
-    return (this.times[column] = new Float64Array(this.#room).fill(column === FRESH_UNTIL ? Infinity : 0));
+  /** Makes room for times. What had none stays fresh for ever. */
+  keepTimes(): void {
+    const times = new Float64Array(this.#room * this.stride).fill(Infinity);
+    this.times = this.times ? enlarged(this.times, times) : times;
   }
 
   remove(slot: number): void {
     this.slots.delete(this.keys[slot] as K);
     this.keys[slot] = this.values[slot] = undefined;
     if (this.#tags?.[slot]) this.tag(slot, undefined);
-    for (let column = 0; column < this.times.length; column++) {
-      const times = this.times[column];
-      if (times) times[slot] = column === FRESH_UNTIL ? Infinity : 0;
-    }
     this.evictor.remove(slot);
-    this.#vacant.push(slot);
+    if (this.#spare) this.#vacant.push(this.#spare);
+    this.#spare = slot;
   }
 
-  time(column: number, slot: number): number {
-    const times = this.times[column];
-    if (times) return times[slot]!;
-    return column === FRESH_UNTIL ? Infinity : 0;
+  /** Whether there is an entry in this slot. */
+  holds(slot: number): boolean {
+    return this.slots.get(this.keys[slot] as K) === slot;
   }
 
-  setTime(column: number, slot: number, ms: number): void {
-    if (ms !== this.time(column, slot)) (this.times[column] ?? this.#makeTimes(column))[slot] = ms;
+  time(slot: number, which: number): number {
+    return this.times ? this.times[slot * this.stride + which]! : Infinity;
+  }
+
+  setTime(slot: number, which: number, ms: number): void {
+    this.times![slot * this.stride + which] = ms;
   }
 
   /** Slots with this tag. */
@@ -101,4 +114,11 @@ export class Entries<K, V> {
     }
     (this.#tags ??= [])[slot] = own;
   }
+}
+
+/** A copy with room for `length`: a list that grows by itself reserves half as much again. */
+function longer<T>(from: readonly T[], length: number): T[] {
+  const to = new Array<T>(length);
+  for (let at = 0; at < from.length; at++) to[at] = from[at]!;
+  return to;
 }

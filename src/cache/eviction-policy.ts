@@ -1,5 +1,5 @@
 /** Slots below this are the heads of an evictor's lists; entries are numbered from here on. */
-export const FIRST_SLOT = 3;
+export const FIRST_SLOT = 4;
 
 /**
  * Decides which entry goes when there are too many. Entries are known by small numbers, slots, which the
@@ -20,7 +20,7 @@ export interface Evictor {
   remove(slot: number): void;
   /** An entry has another weight now. */
   reweigh(slot: number, weight: number): void;
-  /** The entry that should go next, when the cache is over its bound; 0 when none has a weight. It stays until {@link Evictor.remove}. */
+  /** The entry that should go next, when the cache is over its bound. It stays until {@link Evictor.remove}. */
   victim(): number;
 }
 

@@ -10,7 +10,7 @@ const BLOCK = 16;
  * forgotten: block by block with the additions that follow, because halving all at once would stall a big cache.
  */
 export class FrequencySketch {
-  readonly #words: Uint32Array;
+  readonly #words: Int32Array;
   readonly #blockMask: number;
   readonly #period: number;
   #increments = 0;
@@ -20,7 +20,7 @@ export class FrequencySketch {
   constructor(capacity: number) {
     let blocks = 1;
     while (blocks * 8 < capacity) blocks *= 2;
-    this.#words = new Uint32Array(blocks * BLOCK);
+    this.#words = new Int32Array(blocks * BLOCK);
     this.#blockMask = blocks - 1;
     this.#period = 10 * Math.max(capacity, 8);
     this.#halving = blocks;

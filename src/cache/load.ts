@@ -36,7 +36,7 @@ export class Load<K, V> extends Flight<V | undefined> {
   isBackground: boolean = false;
   /** Whether its callers were answered with a stale value because it took too long. */
   isOverdue: boolean = false;
-  /** Tags that were invalidated while it ran. */
+  /** Tags that were invalidated while it ran. Who comes after that must not get what it brings. */
   invalidated: Set<string> | undefined;
   hardTimer: TimerHandle;
   softTimer: TimerHandle;

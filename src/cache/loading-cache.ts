@@ -1,14 +1,15 @@
+import { keepAlive } from '../core/clock.ts';
 import { guarded } from '../core/errors.ts';
+import type { OnOver } from '../singleflight/flight.ts';
+import { outcomeOf, startBatch } from './batch.ts';
 import type { BatchLoader, CacheStats, Loader, LoadOptions, LoadResult } from './cache-options.ts';
-import { settled, startBatch } from './batch.ts';
-import { LOAD_MS, FRESH_UNTIL, REFRESH_AT, RETRY_AT, WRITTEN_AT } from './entries.ts';
+import { FRESH_UNTIL, LOAD_MS, RETRY_AT, WRITTEN_AT } from './entries.ts';
 import { CacheClosedError, LoadTimeoutError } from './errors.ts';
 import type { Stale } from './load.ts';
 import { Load } from './load.ts';
 import { SyncCache } from './sync-cache.ts';
 
-/** No slot. */
-const NONE = 0;
+const NO_OPTIONS: LoadOptions = {};
 
 /*
  * Loads. `#loads` has the live load of each key; a write, a delete or an invalidation takes it out, after which it
@@ -20,99 +21,144 @@ export class LoadingCache<K, V> extends SyncCache<K, V> {
   readonly #running = new Set<Load<K, V>>();
   #loadCount = 0;
   #loadFailures = 0;
+  readonly #onOver: OnOver<V | undefined> = (load, isOk, result) =>
+    this.#landed(load as Load<K, V>, isOk, result as V | undefined);
 
   protected override get loading(): Pick<CacheStats, 'loads' | 'loadFailures' | 'loading'> {
     return { loads: this.#loadCount, loadFailures: this.#loadFailures, loading: this.#running.size };
   }
 
-  protected override supersede(key: K): void {
+  protected override claim(key: K, load: Load<K, V> | undefined, tags?: readonly string[]): boolean {
+    if (load ? this.#loads.get(key) !== load : this.#loads.size === 0) return !load;
     this.#loads.delete(key);
+    return !(load?.invalidated && tags?.some((tag) => load.invalidated!.has(tag)));
   }
 
-  protected override supersedeAll(tags?: readonly string[]): void {
+  protected override supersede(tags?: readonly string[]): void {
     if (!tags) this.#loads.clear();
     // Which tags a load will have is known at its end only.
-    for (const load of tags ? this.#loads.values() : [])
-      for (const tag of tags!) (load.invalidated ??= new Set()).add(tag);
+    for (const load of this.#loads.values()) for (const tag of tags!) (load.invalidated ??= new Set()).add(tag);
   }
 
   getOrLoad(key: K, loaderOrOptions?: Loader<K, V> | LoadOptions, options?: LoadOptions): Promise<V | undefined> {
-    const isLoader = typeof loaderOrOptions === 'function';
-    const loader = isLoader ? loaderOrOptions : this.settings.loader;
-    const { signal, forceRefresh } = (isLoader ? options : loaderOrOptions) ?? {};
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.isClosed) return Promise.reject(new CacheClosedError());
-    const slot = this.entriesTable.slots.get(key) ?? NONE;
-    if (slot && !forceRefresh) {
-      const nowMs = this.isTimed ? this.now() : 0;
-      if (!this.isTimed || this.isFresh(slot, nowMs)) return this.#answer(slot, key, loader, nowMs);
-      const stale = this.#staleAnswer(key, loader, nowMs);
-      if (stale) return stale;
-    }
-    this.misses++;
-    if (!loader) return Promise.reject(new TypeError('no loader was given'));
-    return this.#join(key, loader, signal);
+    return typeof loaderOrOptions === 'function'
+      ? this.#read(key, loaderOrOptions, options)
+      : this.#read(key, this.settings.loader, loaderOrOptions);
   }
 
-  /** A fresh value. */
-  #answer(slot: number, key: K, loader: Loader<K, V> | undefined, nowMs: number): Promise<V | undefined> {
-    this.hits++;
-    this.entriesTable.evictor.hit(slot);
-    const value = this.entriesTable.values[slot];
-    if (loader && this.isTimed && this.#isDueBeforehand(slot, nowMs)) this.#refreshBehind(key, loader);
-    return Promise.resolve(value);
+  async getOrLoadMany(
+    keys: Iterable<K>,
+    loadOrOptions?: BatchLoader<K, V> | LoadOptions,
+    options?: LoadOptions,
+  ): Promise<Map<K, LoadResult<V>>> {
+    const isLoader = typeof loadOrOptions === 'function';
+    const loadMany = isLoader ? loadOrOptions : this.settings.loadMany;
+    const own = (isLoader ? options : loadOrOptions) ?? NO_OPTIONS;
+    own.signal?.throwIfAborted();
+    // Each key is read as a single call would; loads that have to be started wait for each other.
+    const batch: Load<K, V>[] | undefined = loadMany && [];
+    const reads = [...new Set(keys)].map(
+      (key) => [key, outcomeOf(this.#read(key, this.settings.loader, own, batch))] as const,
+    );
+    if (batch && batch.length > 0) startBatch(batch, loadMany!);
+    const results = new Map<K, LoadResult<V>>();
+    for (const [key, read] of reads) {
+      const result = await read;
+      if (!result.ok) own.signal?.throwIfAborted();
+      results.set(key, result);
+    }
+    return results;
+  }
+
+  refresh(key: K): Promise<V | undefined> {
+    return this.#read(key, this.settings.loader, { forceRefresh: true });
+  }
+
+  #read(
+    key: K,
+    loader: Loader<K, V> | undefined,
+    { signal, forceRefresh }: LoadOptions = NO_OPTIONS,
+    batch?: Load<K, V>[],
+  ): Promise<V | undefined> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.isClosed) return Promise.reject(new CacheClosedError());
+    const { table } = this;
+    const slot = table.slots.get(key);
+    if (slot !== undefined && !forceRefresh) {
+      const nowMs = table.times ? this.now() : 0;
+      const isFresh = !table.times || this.use(slot, nowMs);
+      if (isFresh || this.#isServedStale(key, slot, nowMs)) {
+        this.hits++;
+        if (!isFresh) this.staleHits++;
+        const value = table.values[slot];
+        table.evictor.hit(slot);
+        if (table.stride > 1 && (!isFresh || this.#isDueBeforehand(slot, nowMs)))
+          this.#refreshBehind(key, slot, loader, nowMs, batch);
+        return Promise.resolve(value);
+      }
+    }
+    this.misses++;
+    return this.#join(key, loader, signal, batch);
   }
 
   #isDueBeforehand(slot: number, nowMs: number): boolean {
     const { earlyExpirationBeta, refreshAhead, random } = this.settings;
-    const { entriesTable } = this;
-    if (refreshAhead < 1 && nowMs >= entriesTable.time(REFRESH_AT, slot)) return true;
+    const { table } = this;
+    const untilMs = table.time(slot, FRESH_UNTIL);
+    const writtenMs = table.time(slot, WRITTEN_AT);
+    if (refreshAhead < 1 && nowMs >= writtenMs + (untilMs - writtenMs) * refreshAhead) return true;
     if (!(earlyExpirationBeta > 0)) return false;
-    const remainingMs = entriesTable.time(FRESH_UNTIL, slot) - nowMs;
-    return -entriesTable.time(LOAD_MS, slot) * earlyExpirationBeta * Math.log(random()) >= remainingMs;
+    return -table.time(slot, LOAD_MS) * earlyExpirationBeta * Math.log(random()) >= untilMs - nowMs;
   }
 
-  /** A value out of date that may be served at once. */
-  #staleAnswer(key: K, loader: Loader<K, V> | undefined, nowMs: number): Promise<V | undefined> | undefined {
-    const { entriesTable, settings } = this;
-    const slot = entriesTable.slots.get(key) ?? NONE;
-    const value = entriesTable.values[slot];
-    if (!slot || value === undefined) return undefined;
-    const lateMs = nowMs - entriesTable.time(FRESH_UNTIL, slot);
-    const mayRevalidate = lateMs < settings.staleWhileRevalidateMs;
-    const isBackingOff = nowMs < entriesTable.time(RETRY_AT, slot);
-    const isOverdue = this.#loads.get(key)?.isOverdue === true;
-    if (!mayRevalidate && !(isBackingOff && lateMs < settings.staleIfErrorMs) && !isOverdue) return undefined;
-    this.staleHits++;
-    this.hits++;
-    entriesTable.evictor.hit(slot);
-    if (loader && !isBackingOff) this.#refreshBehind(key, loader);
-    return Promise.resolve(value);
+  /** Whether a value out of date may be served at once. */
+  #isServedStale(key: K, slot: number, nowMs: number): boolean {
+    const { table, settings } = this;
+    if (table.slots.get(key) !== slot || table.values[slot] === undefined) return false;
+    const lateMs = nowMs - table.time(slot, FRESH_UNTIL);
+    return (
+      lateMs < settings.staleWhileRevalidateMs ||
+      (lateMs < settings.staleIfErrorMs &&
+        (nowMs < table.time(slot, RETRY_AT) || this.#loads.get(key)?.isOverdue === true))
+    );
   }
 
-  #refreshBehind(key: K, loader: Loader<K, V>): void {
-    const slot = this.entriesTable.slots.get(key) ?? NONE;
-    if (this.#loads.has(key) || this.now() < this.entriesTable.time(RETRY_AT, slot)) return;
+  #refreshBehind(
+    key: K,
+    slot: number,
+    loader: Loader<K, V> | undefined,
+    nowMs: number,
+    batch: Load<K, V>[] | undefined,
+  ): void {
+    if (!(loader || batch) || this.#loads.has(key) || nowMs < this.table.time(slot, RETRY_AT)) return;
     const load = this.#open(key);
     load.keepGoing();
-    this.#start(load, loader);
+    keepAlive(load.hardTimer, false);
+    start(load, loader, batch);
   }
 
-  #join(key: K, loader: Loader<K, V>, signal: AbortSignal | undefined): Promise<V | undefined> {
+  #join(
+    key: K,
+    loader: Loader<K, V> | undefined,
+    signal: AbortSignal | undefined,
+    batch: Load<K, V>[] | undefined,
+  ): Promise<V | undefined> {
     const running = this.#loads.get(key);
-    if (running) return running.join(signal);
+    if (running && !running.invalidated) {
+      keepAlive(running.hardTimer, true);
+      return running.join(signal);
+    }
+    if (!(loader || batch)) return Promise.reject(new TypeError('no loader was given'));
     const load = this.#open(key);
     const promise = load.join(signal);
-    this.#start(load, loader);
+    start(load, loader, batch);
     return promise;
   }
 
   #open(key: K): Load<K, V> {
-    const { hardTimeoutMs, softTimeoutMs, clock, earlyExpirationBeta } = this.settings;
-    const startMs = this.isTimed || earlyExpirationBeta > 0 ? this.now() : 0;
-    const load = new Load<K, V>(key, this.#staleOf(key, startMs), startMs, (over, isOk, result) =>
-      this.#landed(over as Load<K, V>, isOk, result),
-    );
+    const { hardTimeoutMs, softTimeoutMs, clock } = this.settings;
+    const startMs = this.table.stride > 1 ? this.now() : 0;
+    const load = new Load<K, V>(key, this.#staleOf(key, startMs), startMs, this.#onOver);
     this.#loads.set(key, load);
     this.#running.add(load);
     this.#loadCount++;
@@ -124,103 +170,68 @@ export class LoadingCache<K, V> extends SyncCache<K, V> {
   }
 
   #staleOf(key: K, nowMs: number): Stale<V> | undefined {
-    const slot = this.entriesTable.slots.get(key) ?? NONE;
-    const value = this.entriesTable.values[slot];
-    if (!slot || value === undefined || !this.settings.keepsAge) return undefined;
-    return { value, ageMs: nowMs - this.entriesTable.time(WRITTEN_AT, slot) };
+    const { table } = this;
+    const slot = table.slots.get(key);
+    const value = slot === undefined || table.stride === 1 ? undefined : table.values[slot];
+    return value === undefined ? undefined : { value, ageMs: nowMs - table.time(slot!, WRITTEN_AT) };
   }
 
   /** Whoever waits for it gets the stale value; the load goes on for those who come later. */
   #overdue(load: Load<K, V>): void {
     const stale = this.#loads.get(load.key) === load ? this.#rescue(load.key) : undefined;
     if (!stale) return;
-    this.staleHits++;
     load.isOverdue = true;
     load.keepGoing();
+    keepAlive(load.hardTimer, false);
     load.answer(stale.value);
   }
 
-  /** The value out of date that may be served instead of none. */
+  /** The value that may be served because there is no newer one. */
   #rescue(key: K): { readonly value: V } | undefined {
-    const { slots, values } = this.entriesTable;
-    const slot = slots.get(key) ?? NONE;
-    const nowMs = this.now();
-    if (!slot || this.dropExpired(slot, nowMs)) return undefined;
-    const value = values[slot];
-    const lateMs = nowMs - this.entriesTable.time(FRESH_UNTIL, slot);
-    return value !== undefined && lateMs < this.settings.staleIfErrorMs ? { value } : undefined;
+    const { table, settings } = this;
+    const { staleIfErrorMs } = settings;
+    const slot = table.slots.get(key);
+    const value = slot === undefined ? undefined : table.values[slot];
+    const isOver = staleIfErrorMs === 0 || this.now() >= table.time(slot!, FRESH_UNTIL) + staleIfErrorMs;
+    if (value === undefined || isOver) return undefined;
+    this.staleHits++;
+    return { value };
   }
 
-  #landed(load: Load<K, V>, isOk: boolean, result: unknown): { readonly value: V } | undefined {
-    const { clock, hardTimeoutMs, softTimeoutMs, onError, errorBackoffMs } = this.settings;
+  #landed(load: Load<K, V>, isOk: boolean, result: V | undefined): { readonly value: V } | undefined {
+    const { clock, onError, errorBackoffMs } = this.settings;
+    const { key } = load;
     this.#running.delete(load);
-    if (hardTimeoutMs < Infinity) clock.clearTimeout(load.hardTimer);
-    if (softTimeoutMs < Infinity && load.ctx.stale) clock.clearTimeout(load.softTimer);
-    const isCurrent = this.#loads.get(load.key) === load;
-    if (isCurrent) this.#loads.delete(load.key);
-    if (isOk) {
-      if (isCurrent) guarded(undefined, () => this.#keep(load, result as V | undefined));
-      return undefined;
-    }
-    // Its last caller has left: that says nothing about the origin.
-    if (load.isAborted && !(result instanceof LoadTimeoutError)) return undefined;
+    if (load.hardTimer !== undefined) clock.clearTimeout(load.hardTimer);
+    if (load.softTimer !== undefined) clock.clearTimeout(load.softTimer);
+    if (isOk) guarded(undefined, () => this.#keep(load, result));
+    const isCurrent = this.claim(key, load);
+    // A load whose last caller has left says nothing about the origin.
+    if (isOk || (load.isAborted && !((result as unknown) instanceof LoadTimeoutError))) return undefined;
     this.#loadFailures++;
-    const slot = isCurrent ? this.entriesTable.slots.get(load.key) : undefined;
-    if (slot && errorBackoffMs > 0) this.entriesTable.setTime(RETRY_AT, slot, this.now() + errorBackoffMs);
-    if (load.isBackground && onError) guarded<[unknown, K], unknown>(undefined, onError, result, load.key);
-    const stale = slot ? this.#rescue(load.key) : undefined;
-    if (stale) this.staleHits++;
+    const slot = isCurrent ? this.table.slots.get(key) : undefined;
+    if (slot !== undefined && this.table.stride > 1) this.table.setTime(slot, RETRY_AT, this.now() + errorBackoffMs);
+    const stale = isCurrent ? this.#rescue(key) : undefined;
+    if (onError && (load.isBackground || stale)) guarded<[unknown, K], unknown>(undefined, onError, result, key);
     return stale;
   }
 
   #keep(load: Load<K, V>, value: V | undefined): void {
-    const { key, ctx, invalidated, startMs } = load;
-    if (value === undefined && !(this.settings.negativeTtlMs > 0)) return this.discard(key);
-    const tags = invalidated && value !== undefined ? this.tagsOf(key, value, ctx.tags) : undefined;
-    if (tags?.some((tag) => invalidated!.has(tag))) return this.discard(key);
-    const { ttlMs, weight } = ctx;
-    this.write(key, value, { ttlMs, weight, tags: ctx.tags, loadMs: startMs > 0 ? this.now() - startMs : 0 });
-  }
-
-  getOrLoadMany(
-    keys: Iterable<K>,
-    loadOrOptions?: BatchLoader<K, V> | LoadOptions,
-    options?: LoadOptions,
-  ): Promise<Map<K, LoadResult<V>>> {
-    const isLoader = typeof loadOrOptions === 'function';
-    const loadMany = isLoader ? loadOrOptions : this.settings.loadMany;
-    const own = (isLoader ? options : loadOrOptions) ?? {};
-    const missing: Load<K, V>[] = [];
-    // Reads each key as a single call would; a load that has to be started waits for the others.
-    const collect: Loader<K, V> | undefined = loadMany && (() => undefined);
-    const reads = [...new Set(keys)].map((key): [K, Promise<V | undefined>] => {
-      this.#collecting = collect && missing;
-      try {
-        return [key, this.getOrLoad(key, collect ?? this.settings.loader ?? NO_LOADER, own)];
-      } finally {
-        this.#collecting = undefined;
-      }
-    });
-    if (loadMany && missing.length > 0) startBatch(missing, loadMany);
-    return settled(reads, own.signal);
-  }
-
-  /** While keys of a batch are read: the loads that are to be started together. */
-  #collecting: Load<K, V>[] | undefined;
-
-  #start(load: Load<K, V>, loader: Loader<K, V>): void {
-    if (this.#collecting) this.#collecting.push(load);
-    else load.start(() => loader(load.key, load.ctx));
-  }
-
-  refresh(key: K): Promise<V | undefined> {
-    return this.getOrLoad(key, { forceRefresh: true });
+    const { key, ctx, startMs } = load;
+    if (value !== undefined || this.settings.negativeTtlMs > 0) {
+      const loadMs = this.settings.earlyExpirationBeta > 0 ? this.now() - startMs : 0;
+      return this.write(key, value, ctx, load, loadMs);
+    }
+    if (!this.claim(key, load)) return;
+    const slot = this.table.slots.get(key);
+    if (slot !== undefined) this.drop(slot, 'deleted');
+    this.tell();
   }
 
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    for (const load of [...this.#running]) load.abort(new CacheClosedError());
+    for (const load of this.#running) load.abort(new CacheClosedError());
     this.clear();
   }
 
@@ -229,6 +240,8 @@ export class LoadingCache<K, V> extends SyncCache<K, V> {
   }
 }
 
-const NO_LOADER = (): never => {
-  throw new TypeError('no loader was given');
-};
+/** Starts a load, or leaves it to the batch that it belongs to. */
+function start<K, V>(load: Load<K, V>, loader: Loader<K, V> | undefined, batch: Load<K, V>[] | undefined): void {
+  if (batch) batch.push(load);
+  else load.start(() => loader!(load.key, load.ctx));
+}

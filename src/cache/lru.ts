@@ -1,5 +1,6 @@
 import type { Bounds, EvictionPolicy, Evictor } from './eviction-policy.ts';
-import { FREE, SegmentedLists, WINDOW } from './segmented-lists.ts';
+import { FIRST_SLOT } from './eviction-policy.ts';
+import { PINNED, SlotLists, WINDOW } from './slot-lists.ts';
 
 /**
  * Keeps what was used last. Smaller than {@link tinyLfu}, and right where old entries are never asked for again;
@@ -20,10 +21,10 @@ export function lru(): EvictionPolicy {
 
 class Lru implements Evictor {
   readonly usesHash: boolean = false;
-  readonly #lists: SegmentedLists;
+  readonly #lists: SlotLists;
 
   constructor({ isWeighted }: Bounds) {
-    this.#lists = new SegmentedLists(isWeighted);
+    this.#lists = new SlotLists(isWeighted);
   }
 
   get weight(): number {
@@ -35,11 +36,11 @@ class Lru implements Evictor {
   }
 
   add(slot: number, _hash: number, weight: number): void {
-    this.#lists.insert(slot, WINDOW, weight);
+    this.#lists.insert(slot, weight);
   }
 
   hit(slot: number): void {
-    if (this.#lists.segment[slot] !== FREE) this.#lists.move(slot, WINDOW);
+    this.#lists.move(slot, this.#lists.list[slot]!);
   }
 
   remove(slot: number): void {
@@ -51,6 +52,7 @@ class Lru implements Evictor {
   }
 
   victim(): number {
-    return this.#lists.lastWeighty(WINDOW);
+    const last = this.#lists.last(WINDOW);
+    return last < FIRST_SLOT ? this.#lists.last(PINNED) : last;
   }
 }

@@ -1,6 +1,6 @@
 import { FIRST_SLOT } from './eviction-policy.ts';
 import { FrequencySketch } from './frequency-sketch.ts';
-import { SegmentedLists } from './segmented-lists.ts';
+import { SlotLists } from './slot-lists.ts';
 import { WindowTinyLfu } from './window-tiny-lfu.ts';
 
 /** Sizes of the window that are tried, as shares of the whole: from all frequency to all recency. */
@@ -16,7 +16,7 @@ const DECAY = 0.75;
 class Shadow {
   readonly #slots = new Map<number, number>();
   readonly #cache: WindowTinyLfu;
-  readonly #lists: SegmentedLists;
+  readonly #lists: SlotLists;
   readonly #capacity: number;
   /** The slot of the last victim. */
   #vacant = 0;
@@ -24,7 +24,7 @@ class Shadow {
 
   constructor(capacity: number, share: number, sketch: FrequencySketch, random: () => number) {
     this.#capacity = capacity;
-    this.#lists = new SegmentedLists(false, capacity + 1 + FIRST_SLOT);
+    this.#lists = new SlotLists(false, capacity + 1 + FIRST_SLOT);
     this.#cache = new WindowTinyLfu(this.#lists, capacity, sketch, random);
     this.#cache.resize(share);
   }
@@ -44,7 +44,7 @@ class Shadow {
     if (size < this.#capacity) return;
     const victim = this.#cache.victim();
     this.#slots.delete(this.#lists.hashes[victim]!);
-    this.#cache.remove(victim);
+    this.#lists.unlink(victim);
     this.#vacant = victim;
   }
 }

@@ -1,6 +1,6 @@
 import type { Bounds, EvictionPolicy, Evictor } from './eviction-policy.ts';
 import { FrequencySketch } from './frequency-sketch.ts';
-import { FREE, MOST_USES, SegmentedLists, WATCHED } from './segmented-lists.ts';
+import { FREE, MOST_USES, SlotLists, WATCHED } from './slot-lists.ts';
 import { ShadowCaches } from './shadow-caches.ts';
 import { WindowTinyLfu } from './window-tiny-lfu.ts';
 
@@ -11,7 +11,7 @@ export function tinyLfu(): EvictionPolicy {
 class TinyLfu implements Evictor {
   readonly usesHash: boolean = true;
   readonly #bounds: Bounds;
-  readonly #lists: SegmentedLists;
+  readonly #lists: SlotLists;
   readonly #main: WindowTinyLfu;
   #sketch: FrequencySketch;
   #shadows: ShadowCaches | undefined;
@@ -19,7 +19,7 @@ class TinyLfu implements Evictor {
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds;
-    this.#lists = new SegmentedLists(bounds.isWeighted);
+    this.#lists = new SlotLists(bounds.isWeighted);
     this.#sketch = new FrequencySketch(1);
     this.#main = new WindowTinyLfu(this.#lists, bounds.maxWeight, this.#sketch, bounds.random);
     this.#main.resize(0.01);
@@ -65,7 +65,7 @@ class TinyLfu implements Evictor {
 
   remove(slot: number): void {
     this.#entries--;
-    this.#main.remove(slot);
+    this.#lists.unlink(slot);
   }
 
   reweigh(slot: number, weight: number): void {
@@ -78,9 +78,9 @@ class TinyLfu implements Evictor {
   }
 
   #watch(): void {
-    const { hashes, segment, uses } = this.#lists;
+    const { hashes, list, uses } = this.#lists;
     this.#shadows = new ShadowCaches(this.#entries, this.#bounds.random);
     for (let slot = 0; slot < uses.length; slot++)
-      if (segment[slot] !== FREE && this.#shadows.samples(hashes[slot]!)) uses[slot]! |= WATCHED;
+      if (list[slot] !== FREE && this.#shadows.samples(hashes[slot]!)) uses[slot]! |= WATCHED;
   }
 }

@@ -1,7 +1,7 @@
 import { FIRST_SLOT } from './eviction-policy.ts';
 import type { FrequencySketch } from './frequency-sketch.ts';
-import type { SegmentedLists } from './segmented-lists.ts';
-import { MOST_USES, PROBATION, PROTECTED, WINDOW } from './segmented-lists.ts';
+import type { SlotLists } from './slot-lists.ts';
+import { MOST_USES, PINNED, PROBATION, PROTECTED, WINDOW } from './slot-lists.ts';
 
 /** Share of the main space for entries that were asked for again, as in Caffeine. */
 const PROTECTED_SHARE = 0.8;
@@ -18,16 +18,14 @@ const LOOKS = 16;
  * Einziger, Friedman and Manes, "TinyLFU" (2017).
  */
 export class WindowTinyLfu {
-  readonly lists: SegmentedLists;
-  readonly #maxWeight: number;
+  readonly lists: SlotLists;
   sketch: FrequencySketch;
+  readonly #maxWeight: number;
   readonly #random: () => number;
   #windowMax = 0;
   #protectedMax = 0;
-  /** The one that left the window last, while it has not been judged. */
-  #candidate = 0;
 
-  constructor(lists: SegmentedLists, maxWeight: number, sketch: FrequencySketch, random: () => number) {
+  constructor(lists: SlotLists, maxWeight: number, sketch: FrequencySketch, random: () => number) {
     this.lists = lists;
     this.#maxWeight = maxWeight;
     this.sketch = sketch;
@@ -44,25 +42,23 @@ export class WindowTinyLfu {
     const { lists } = this;
     lists.hashes[slot] = hash;
     lists.uses[slot] = 0;
-    lists.insert(slot, WINDOW, weight);
-    this.#candidate = 0;
-    for (let moves = 0; moves < MOVES && lists.weights[WINDOW] > this.#windowMax; moves++) {
-      const last = this.#lastUnused(WINDOW);
-      lists.move(last, PROBATION);
-      if (lists.weightOf(last) > 0) this.#candidate = last;
-    }
+    lists.insert(slot, weight);
+    // While there is room, who leaves the window need not be judged.
+    if (lists.weights[WINDOW]! > this.#windowMax && lists.weight <= this.#maxWeight)
+      lists.move(this.#lastUnused(WINDOW), PROBATION);
   }
 
-  /** Notes that an entry was used; what {@link SegmentedLists.uses} counts is noted later, when the entry is about to go. */
+  /** Notes that an entry was used; uses that lists only count are noted when it is about to go. */
   touch(slot: number): void {
-    const from = this.lists.segment[slot]!;
-    this.lists.move(slot, from === WINDOW ? WINDOW : PROTECTED);
+    const { lists } = this;
+    const from = lists.list[slot]!;
+    lists.move(slot, from === PROBATION ? PROTECTED : from);
     if (from === PROBATION) this.#demote();
   }
 
   #demote(): void {
     const { lists } = this;
-    for (let moves = 0; moves < MOVES && lists.weights[PROTECTED] > this.#protectedMax; moves++)
+    for (let moves = 0; moves < MOVES && lists.weights[PROTECTED]! > this.#protectedMax; moves++)
       lists.move(this.#lastUnused(PROTECTED), PROBATION);
   }
 
@@ -75,28 +71,33 @@ export class WindowTinyLfu {
       if (uses === 0 || last < FIRST_SLOT) break;
       sketch.add(lists.hashes[last]!, uses);
       lists.uses[last]! -= uses;
-      if (list === PROBATION) this.touch(last);
-      else lists.move(last, list);
+      this.touch(last);
       last = lists.last(list);
     }
     return last;
   }
 
-  remove(slot: number): void {
-    if (slot === this.#candidate) this.#candidate = 0;
-    this.lists.unlink(slot);
-  }
-
   victim(): number {
     const { lists } = this;
-    const candidate = this.#candidate;
-    this.#candidate = 0;
     this.#demote();
-    for (const list of [PROBATION, PROTECTED, WINDOW]) {
-      this.#lastUnused(list);
-      const last = lists.lastWeighty(list);
-      if (!last) continue;
-      return list === PROBATION && candidate && candidate !== last && !this.#admits(candidate, last) ? candidate : last;
+    const candidate = this.#candidate();
+    let last = this.#lastUnused(PROBATION);
+    if (candidate) {
+      if (last < FIRST_SLOT || !this.#admits(candidate, last)) return candidate;
+      lists.move(candidate, PROBATION);
+    }
+    if (last < FIRST_SLOT) last = this.#lastUnused(PROTECTED);
+    if (last < FIRST_SLOT) last = this.#lastUnused(WINDOW);
+    return last < FIRST_SLOT ? lists.last(PINNED) : last;
+  }
+
+  /** The one that has to leave the window, or 0. Where several have to, after a resize, most need not be judged. */
+  #candidate(): number {
+    const { lists } = this;
+    for (let moves = 1; lists.weights[WINDOW]! > this.#windowMax; moves++) {
+      const last = this.#lastUnused(WINDOW);
+      if (moves === MOVES || lists.weights[WINDOW]! - lists.weightOf(last) <= this.#windowMax) return last;
+      lists.move(last, PROBATION);
     }
     return 0;
   }
