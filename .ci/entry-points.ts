@@ -7,6 +7,7 @@ export const entryPoints: Readonly<Record<string, string>> = {
   ring: 'src/ring/index.ts',
   snowflake: 'src/snowflake/index.ts',
   singleflight: 'src/singleflight/index.ts',
+  cache: 'src/cache/index.ts',
   redis: 'src/redis/index.ts',
   postgres: 'src/postgres/index.ts',
   testing: 'src/testing/index.ts',
