@@ -34,14 +34,11 @@ export abstract class SyncCache<K, V> {
   #evictions = 0;
   #expirations = 0;
   #sweepAt = FIRST_SLOT;
-  /** Whether values have all the same time to live, unless a write says otherwise. */
-  readonly #hasPlainTtl: boolean;
   #removed: [K, V, RemovalCause][] | undefined;
 
   constructor(settings: CacheSettings<K, V>) {
     this.settings = settings;
-    const { policy, maxEntries, maxWeight, isWeighted, random, isDetailed, ttlMs, ttlJitter } = settings;
-    this.#hasPlainTtl = typeof ttlMs === 'number' && ttlJitter === 0;
+    const { policy, maxEntries, maxWeight, isWeighted, random, isDetailed } = settings;
     const evictor = policy.create({ maxWeight: isWeighted ? maxWeight : maxEntries, isWeighted, random });
     this.table = new Entries(evictor, maxEntries, isDetailed ? ALL_TIMES : 1);
   }
@@ -170,15 +167,19 @@ export abstract class SyncCache<K, V> {
 
   #ttlOf(key: K, value: V | undefined, own: number | undefined): number {
     const { ttlMs, negativeTtlMs, ttlJitter, random } = this.settings;
-    if (own === undefined && value !== undefined && this.#hasPlainTtl) return ttlMs as number;
-    let ms = own ?? (value === undefined ? negativeTtlMs : typeof ttlMs === 'function' ? ttlMs(key, value) : ttlMs);
+    let ms = own as number;
+    if (own === undefined) {
+      if (value === undefined) ms = negativeTtlMs;
+      else ms = typeof ttlMs === 'function' ? ttlMs(key, value) : ttlMs;
+    }
     if (ttlJitter > 0 && ms < Infinity) ms *= 1 + ttlJitter * (2 * random() - 1);
     return amount('ttlMs', ms, 0);
   }
 
   #weightOf(key: K, value: V | undefined, own: number | undefined): number {
     const { weigher } = this.settings;
-    return integer('weight', own ?? (value !== undefined && weigher ? weigher(value, key) : 1), 0);
+    if (own !== undefined || value === undefined || !weigher) return integer('weight', own === undefined ? 1 : own, 0);
+    return integer('weight', weigher(value, key), 0);
   }
 
   #date(slot: number, nowMs: number, untilMs: number, loadMs: number): void {
