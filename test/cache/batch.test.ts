@@ -50,7 +50,7 @@ describe('getOrLoadMany', () => {
       'down',
     ],
     ['a rejection', async () => Promise.reject(new RangeError('down')), RangeError, 'down'],
-  ])('fails every key of a batch that is answered with %s', async (_, answer, type, message) => {
+  ])('fails every key of a batch that is not answered as it should be', async (_, answer, type, message) => {
     const cache = createCache<string, number>({
       maxEntries: 99,
       loadMany: answer as unknown as BatchLoader<string, number>,

@@ -15,7 +15,7 @@ const changes: readonly (readonly [string, Change, string | undefined])[] = [
 ];
 
 describe('a load under way', () => {
-  it.each(changes)('never brings back what a write or a removal has put an end to: %s', async (_, change, kept) => {
+  it.each(changes)('never brings back what a write or a removal has put an end to', async (_, change, kept) => {
     const { load, loads } = createOrigin<string>();
     const cache = createCache<string, string>({ maxEntries: 9, loader: load, tags: () => ['t'] });
     const before = cache.getOrLoad('a');
@@ -24,7 +24,7 @@ describe('a load under way', () => {
     expect([await before, cache.get('a')]).toEqual(['old', kept]);
   });
 
-  it.each(changes)('is not joined by who comes after a write or a removal: %s', async (_, change, kept) => {
+  it.each(changes)('is not joined by who comes after a write or a removal', async (_, change, kept) => {
     const { load, loads } = createOrigin<string>();
     const cache = createCache<string, string>({ maxEntries: 9, loader: load, tags: () => ['t'] });
     const before = cache.getOrLoad('a');
@@ -44,7 +44,7 @@ describe('a load under way', () => {
   });
 
   it.each(changes)(
-    'that fails after it was superseded still answers its callers, and touches nothing: %s',
+    'that fails after it was superseded still answers its callers, and touches nothing',
     async (_, change) => {
       const { load, loads } = createOrigin<string>();
       const cache = createCache<string, string>({ maxEntries: 9, loader: load, tags: () => ['t'] });
