@@ -1,4 +1,7 @@
-import type { LoadContext, Loader } from '../../src/cache/index.ts';
+import type { Cache, CacheOptions, LoadContext, Loader } from '../../src/cache/index.ts';
+import { createCache } from '../../src/cache/index.ts';
+import type { VirtualClock } from '../../src/testing/index.ts';
+import { createVirtualClock } from '../../src/testing/index.ts';
 import type { Gate } from '../support/gate.ts';
 import { gate } from '../support/gate.ts';
 
@@ -24,4 +27,17 @@ export function createOrigin<V>(): Origin<V> {
       return started.promise;
     },
   };
+}
+
+/** A cache of texts that live 100 ms, over an {@link Origin}. */
+export interface TimedCache extends Origin<string> {
+  readonly clock: VirtualClock;
+  readonly cache: Cache<string, string>;
+}
+
+export function timedCache(options: Partial<CacheOptions<string, string>> = {}, nowMs = 0): TimedCache {
+  const clock = createVirtualClock({ nowMs });
+  const origin = createOrigin<string>();
+  const cache = createCache<string, string>({ maxEntries: 9, ttlMs: 100, loader: origin.load, clock, ...options });
+  return { ...origin, clock, cache };
 }
