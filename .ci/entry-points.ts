@@ -9,6 +9,8 @@ export const entryPoints: Readonly<Record<string, string>> = {
   bloom: 'src/bloom/index.ts',
   ring: 'src/ring/index.ts',
   snowflake: 'src/snowflake/index.ts',
+  singleflight: 'src/singleflight/index.ts',
+  cache: 'src/cache/index.ts',
   redis: 'src/redis/index.ts',
   postgres: 'src/postgres/index.ts',
   http: 'src/http/index.ts',

@@ -287,6 +287,24 @@ export type {
   PickerOptions,
   PickOptions,
 } from './balance/index.ts';
+export { createSingleflight } from './singleflight/index.ts';
+export type { FlightContext, FlightFunction, FlightOptions, SharedValue, Singleflight } from './singleflight/index.ts';
+export { CacheClosedError, createCache, LoadTimeoutError, lru, memoize, tinyLfu } from './cache/index.ts';
+export type {
+  BatchLoader,
+  BatchResult,
+  Cache,
+  CacheOptions,
+  CacheStats,
+  EvictionPolicy,
+  LoadContext,
+  Loader,
+  LoadOptions,
+  LoadResult,
+  Memoized,
+  RemovalCause,
+  SetOptions,
+} from './cache/index.ts';
 export { systemClock } from './core/clock.ts';
 export type { Clock, TimerHandle } from './core/clock.ts';
 export { HoldfastError, isHoldfastError } from './core/errors.ts';

@@ -57,11 +57,22 @@ export const constructions: Readonly<Record<string, (lib: Library) => unknown>> 
   asPolicy: (lib) => lib.asPolicy(lib.createRateLimiter(lib.tokenBucket({ limit: 10, periodMs: 1_000 }))),
   createPool: (lib) => lib.createPool({ create: () => ({}), min: 0 }),
   createKeyedPool: (lib) => lib.createKeyedPool({ create: (key: string) => ({ key }) }),
+  poolMetrics: (lib) =>
+    lib.poolMetrics(lib.createPool({ create: () => ({}) }), {
+      gauge: () => {},
+      count: () => {},
+      record: () => {},
+    } as never),
   createRoundRobin: (lib) => lib.createRoundRobin([{ id: 'a' }]),
   createWeightedRoundRobin: (lib) => lib.createWeightedRoundRobin([{ id: 'a', weight: 2 }]),
   createLeastConnections: (lib) => lib.createLeastConnections([{ id: 'a' }], { slowStartMs: 1_000 }),
   createP2cEwma: (lib) => lib.createP2cEwma([{ id: 'a' }], { outliers: lib.createOutlierDetector() }),
   createOutlierDetector: (lib) => lib.createOutlierDetector(),
+  createSingleflight: (lib) => lib.createSingleflight(),
+  createCache: (lib) => lib.createCache({ maxEntries: 10, ttlMs: 1_000 }),
+  memoize: (lib) => lib.memoize(() => 1, { key: () => 'key', maxEntries: 10 }),
+  lru: (lib) => lib.createCache({ maxEntries: 10, policy: lib.lru() }),
+  tinyLfu: (lib) => lib.createCache({ maxWeight: 10, policy: lib.tinyLfu() }),
   createBloomFilter: (lib) => lib.createBloomFilter({ capacity: 100, falsePositiveRate: 0.01 }),
   createScalableBloom: (lib) => lib.createScalableBloom({ initialCapacity: 100, falsePositiveRate: 0.01 }),
   createRotatingBloom: (lib) => lib.createRotatingBloom({ capacity: 100, falsePositiveRate: 0.01, windowMs: 60_000 }),
@@ -106,4 +117,4 @@ export const calculations: readonly string[] = [
 ];
 
 /** Functions that ask a store at once: making one is using it. */
-export const acquisitions: readonly string[] = ['acquireWorkerLease', 'createLeasedSnowflake'];
+export const acquisitions: readonly string[] = ['acquireWorkerLease', 'createLeasedSnowflake', 'shareCircuit'];
