@@ -305,6 +305,8 @@ export type {
   RemovalCause,
   SetOptions,
 } from './cache/index.ts';
+export { createOutboxRelay, createSagaRunner, guard, LeaseLostError, memorySagaStore, saga, SagaCancelledError, SagaCompensatedError, SagaConflictError, SagaRefusal, SagaStuckError, SerializationError, StepTimeoutError } from './saga/index.ts';
+export type { AnySaga, AnyStepDef, AtomicStepDef, ChildNode, ClaimQuery, CompensateContext, EachDef, EachNode, EventNode, GroupOptions, Guard, GuardOptions, GuardQuery, LogEntry, LogEntryType, MemorySagaStore, MemorySagaStoreOptions, NewLogEntry, NewSaga, OutboxEvent, OutboxRelay, OutboxRelayEvent, OutboxRelayOptions, OutboxStore, OutputOf, ParallelNode, RetryPolicy, Saga, SagaEvent, SagaHandle, SagaNews, SagaNode, SagaOptions, SagaQuery, SagaRecord, SagaRunner, SagaRunnerOptions, SagaRunOptions, SagaSignal, SagaSnapshot, SagaState, SagaStatus, SagaStore, SagaVersion, SagaWrite, SleepNode, StepContext, StepDef, StepKind, StepNode, StepOptions, WhenNode } from './saga/index.ts';
 export { systemClock } from './core/clock.ts';
 export type { Clock, TimerHandle } from './core/clock.ts';
 export { HoldfastError, isHoldfastError } from './core/errors.ts';

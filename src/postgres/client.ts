@@ -23,6 +23,8 @@ export interface PgRows {
 export interface PgClientLike {
   query(text: string, params?: SqlValue[]): PromiseLike<PgRows>;
   release(error?: Error | boolean): void;
+  on?(event: 'error', listener: () => void): unknown;
+  removeListener?(event: 'error', listener: () => void): unknown;
 }
 
 /** What {@link fromPg} needs of a `Pool` of pg. */
@@ -54,6 +56,10 @@ async function pgTransaction<T>(pool: PgPoolLike, fn: (query: SqlQuery) => Promi
   const client = await pool.connect();
   // A connection in an unknown state is closed, not handed to the next.
   let broken = true;
+  // The pool listens only to clients that are at rest, and an error that nobody listens to ends the process. What runs
+  // on the client rejects in any case.
+  const ignore = (): void => {};
+  client.on?.('error', ignore);
   try {
     await client.query('BEGIN');
     const result = await fn(async (text, params) => (await client.query(text, [...params])).rows).then(
@@ -62,14 +68,18 @@ async function pgTransaction<T>(pool: PgPoolLike, fn: (query: SqlQuery) => Promi
         return value;
       },
       async (error: unknown) => {
-        await client.query('ROLLBACK');
-        broken = false;
+        // Where the connection is gone, the server rolls back by itself.
+        await client.query('ROLLBACK').then(
+          () => (broken = false),
+          () => {},
+        );
         throw error;
       },
     );
     broken = false;
     return result;
   } finally {
+    client.removeListener?.('error', ignore);
     client.release(broken);
   }
 }

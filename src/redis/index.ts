@@ -7,5 +7,7 @@ export { fromGlide, fromIoredis, fromNodeRedis } from './client.ts';
 export type { GlideLike, IoredisLike, NodeRedisClusterLike, NodeRedisLike, RedisSend } from './client.ts';
 export { redisRateLimiter } from './rate-limit.ts';
 export type { RedisRateLimiterOptions } from './rate-limit.ts';
+export { redisSagaStore } from './saga-store.ts';
+export type { RedisSagaStore, RedisSagaStoreOptions } from './saga-store.ts';
 export { redisWorkerLeaseStore } from './worker-lease.ts';
 export type { RedisWorkerLeaseStoreOptions } from './worker-lease.ts';

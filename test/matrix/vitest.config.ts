@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
 const {
   HOLDFAST_BUILT: built = '',
   HOLDFAST_SEED: seed = '1',
-  HOLDFAST_RUNS: runs = '25',
+  HOLDFAST_RUNS: runs = '15',
   CHROMIUM: chromium,
 } = process.env;
 
@@ -52,7 +52,7 @@ export default defineConfig({
   plugins: [builtPackage()],
   test: {
     include: [
-      'test/{core,circuit-breaker,policy,bloom,ring,snowflake,rate-limit,http,pool,balance,singleflight,cache,testing}/**/*.test.ts',
+      'test/{core,circuit-breaker,policy,bloom,ring,snowflake,rate-limit,http,pool,balance,singleflight,cache,saga,testing}/**/*.test.ts',
     ],
     // Statistics and counts of steps over long runs are the same on every engine, and take longest.
     exclude: [

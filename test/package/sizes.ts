@@ -20,6 +20,7 @@ const together: readonly (readonly [string, string])[] = [
   ['holdfast/rate-limit', 'createRateQueue, tokenBucket'],
   ['holdfast/rate-limit', 'createConcurrencyLimiter, bbrLimit'],
   ['holdfast/http', '*'],
+  ['holdfast/saga', 'saga, createSagaRunner'],
 ];
 
 const path = join(root, 'test/package/sizes.json');

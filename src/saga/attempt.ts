@@ -1,0 +1,72 @@
+import type { Clock } from '../core/clock.ts';
+import { pause } from '../core/pause.ts';
+import type { Random } from '../core/random.ts';
+import { Scope } from '../core/scope.ts';
+import type { RetryPolicy } from './definition.ts';
+import { LeaseLostError, StepTimeoutError } from './errors.ts';
+import type { StepRun } from './step-run.ts';
+
+/** What an execution takes from outside. */
+export interface World {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly abandonMs: number;
+  /** Told of what settled after it was left behind. */
+  readonly onLate?: ((step: string, isOk: boolean, result: unknown) => void) | undefined;
+}
+
+/**
+ * Calls a step once. Settles when the call has settled, so that nothing of it goes on unseen; after an abort it has
+ * `abandonMs` for that. One that passes its time limit rejects with {@link StepTimeoutError}, whatever it answers after.
+ */
+export function attempt(
+  { clock, abandonMs, onLate }: World,
+  run: StepRun,
+  outer: Scope | undefined,
+  timeoutMs: number | undefined,
+  call: (run: StepRun) => unknown,
+): Promise<unknown> {
+  const scope = (run.scope = new Scope(outer, 1, true));
+  return new Promise((resolve, reject) => {
+    let timer: unknown;
+    let isOver = false;
+    const settle = (isOk: boolean, result: unknown): void => {
+      if (isOver) return onLate?.(run.step, isOk, result);
+      isOver = true;
+      clock.clearTimeout(timer);
+      scope.end();
+      const isLate = scope.reason instanceof StepTimeoutError;
+      if (isOk && !isLate) resolve(result);
+      else reject(isLate ? scope.reason : result);
+    };
+    const onAbort = (reason: unknown): void => {
+      clock.clearTimeout(timer);
+      // After the loss of the lease there is nothing to wait for: the next owner calls the step without asking.
+      if (reason instanceof LeaseLostError) settle(false, reason);
+      else timer = clock.setTimeout(() => settle(false, reason), abandonMs);
+    };
+    scope.listen({ onAbort });
+    if (timeoutMs !== undefined) {
+      timer = clock.setTimeout(() => scope.abort(new StepTimeoutError(run.step, timeoutMs)), timeoutMs);
+    }
+    new Promise((answer) => answer(call(run))).then(
+      (value) => settle(true, value),
+      (error: unknown) => settle(false, error),
+    );
+  });
+}
+
+/** Waits, or less when `scope` is aborted. */
+export function rest(clock: Clock, ms: number, scope: Scope | undefined): Promise<unknown> {
+  return new Promise<unknown>((resolve) => {
+    if (scope?.aborted) resolve(0);
+    else pause(clock, ms, scope ?? new Scope(undefined, 1, false), resolve, resolve as () => void);
+  });
+}
+
+/** The wait after attempt `n`. */
+export function delayOf(policy: RetryPolicy, n: number, random: Random): number {
+  const { baseDelayMs = 100, factor = 2, maxDelayMs = 30_000, jitter = 'full' } = policy;
+  const capMs = Math.min(maxDelayMs, baseDelayMs * factor ** (n - 1));
+  return jitter === 'none' ? capMs : random() * capMs;
+}

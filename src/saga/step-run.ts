@@ -1,0 +1,137 @@
+import type { Scope } from '../core/scope.ts';
+import type { OutboxEvent } from './saga-store.ts';
+import type { AnyStepDef, CompensateContext, StepContext } from './definition.ts';
+
+/** Where a saga, or a child of it, keeps what its steps see. */
+export interface Frame {
+  readonly input: unknown;
+  readonly results: Record<string, unknown>;
+  /** Of the paths of its steps: empty, or ends with `/`. */
+  readonly prefix: string;
+  readonly isAmbiguous: ((error: unknown) => boolean) | undefined;
+}
+
+/** Why a saga goes no further forward. */
+export class Failure {
+  /** Of the step; empty for a cancellation. */
+  readonly path: string;
+  readonly error: unknown;
+
+  constructor(path: string, error: unknown) {
+    this.path = path;
+    this.error = error;
+  }
+}
+
+/** Thrown to let go of a saga, which is due again `afterMs` later. */
+export class Released {
+  readonly afterMs: number;
+
+  constructor(afterMs: number) {
+    this.afterMs = afterMs;
+  }
+}
+
+/** What a run tells about the saga it is part of. */
+export interface Owner {
+  readonly sagaId: string;
+  readonly fence: number;
+  readonly cause: unknown;
+  /** Takes an event that a step emits. */
+  emit(run: StepRun, topic: string, payload: unknown): void;
+}
+
+/** Escapes what ends the id in a key. */
+const escapeId = (id: string): string => id.replace(/[%/]/g, encodeURIComponent);
+
+/** A step on its way: what it is told, and what became of it. Made for each step that runs, so nothing is computed early. */
+export class StepRun implements StepContext<unknown, unknown> {
+  readonly owner: Owner;
+  readonly frame: Frame;
+  readonly name: string;
+  readonly def: AnyStepDef;
+  attempt: number = 1;
+  output: unknown = undefined;
+  isDone: boolean = false;
+  isUnknown: boolean = false;
+  /** Of the attempt. */
+  scope: Scope | undefined = undefined;
+  /** The item of a fan-out. */
+  declare item?: unknown;
+  /** What it has emitted, if anything. */
+  declare emitted?: OutboxEvent[];
+  /** Where nothing can abort. */
+  declare own?: AbortSignal;
+
+  constructor(owner: Owner, frame: Frame, name: string, def: AnyStepDef) {
+    this.owner = owner;
+    this.frame = frame;
+    this.name = name;
+    this.def = def;
+  }
+
+  get input(): unknown {
+    return this.frame.input;
+  }
+
+  get results(): unknown {
+    return this.frame.results;
+  }
+
+  get sagaId(): string {
+    return this.owner.sagaId;
+  }
+
+  get step(): string {
+    return this.frame.prefix + this.name;
+  }
+
+  get idempotencyKey(): string {
+    return this.keyOf('run');
+  }
+
+  get attemptKey(): string {
+    return `${this.idempotencyKey}/${this.fence}.${this.attempt}`;
+  }
+
+  get fence(): number {
+    return this.owner.fence;
+  }
+
+  get signal(): AbortSignal {
+    return this.scope ? this.scope.signal : (this.own ??= new AbortController().signal);
+  }
+
+  keyOf(direction: 'run' | 'undo'): string {
+    return `${escapeId(this.sagaId)}/${this.step}/${direction}`;
+  }
+
+  /** A function of its own, so that a step can take it out of its context. */
+  get emit(): (topic: string, payload: unknown) => void {
+    return (topic, payload) => this.owner.emit(this, topic, payload);
+  }
+}
+
+/** A compensation on its way. */
+export class UndoRun extends StepRun {
+  readonly outcome: CompensateContext<unknown, unknown, unknown>['outcome'];
+
+  constructor(run: StepRun) {
+    super(run.owner, run.frame, run.name, run.def);
+    this.outcome = run.isDone ? 'completed' : 'unknown';
+    this.output = run.output;
+    if ('item' in run) this.item = run.item;
+  }
+
+  override get idempotencyKey(): string {
+    return this.keyOf('undo');
+  }
+
+  get cause(): unknown {
+    return this.owner.cause;
+  }
+
+  get runKey(): string {
+    return this.keyOf('run');
+  }
+}

@@ -1,0 +1,548 @@
+import { describe, expect, it } from 'vitest';
+import type {
+  ClaimQuery,
+  NewLogEntry,
+  NewSaga,
+  SagaSnapshot,
+  SagaStore,
+  SagaVersion,
+  SagaWrite,
+} from '../../src/saga/index.ts';
+
+/** A store under test. All tests may share one: each has ids and definitions of its own. */
+export interface StoreUnderTest {
+  readonly store: SagaStore;
+  /** Lets at least so much time pass by the store's clock. */
+  readonly pass: (ms: number) => PromiseLike<void>;
+}
+
+const HOSTILE = '{"text":"\\u0000 \\ud800 é 😀 \' \\" \\\\ $1 %s {} __proto__"}';
+
+let tests = 0;
+
+/** A world of its own in a store that others use too. */
+class World {
+  readonly store: SagaStore;
+  readonly definition: SagaVersion = { name: `saga ${++tests} ${Math.random()} {}:%'"`, version: 1 };
+  #sagas = 0;
+
+  constructor({ store }: StoreUnderTest) {
+    this.store = store;
+  }
+
+  saga(part: Partial<NewSaga> = {}): NewSaga {
+    return { ...this.definition, id: `${this.definition.name}/${++this.#sagas}`, input: '1', ...part };
+  }
+
+  async created(worker: string, part: Partial<NewSaga> = {}): Promise<string> {
+    const [record] = await this.store.create(worker, [this.saga(part)]);
+    expect([record!.worker, record!.fence]).toEqual([worker, 1]);
+    return record!.id;
+  }
+
+  claim(worker: string, part: Partial<ClaimQuery> = {}): PromiseLike<readonly SagaSnapshot[]> {
+    return this.store.claim({
+      worker,
+      definitions: [this.definition],
+      limit: 100,
+      suspects: 0,
+      suspectAfter: 3,
+      ids: undefined,
+      held: undefined,
+      isStuck: false,
+      ...part,
+    });
+  }
+
+  /** A saga that its worker let go of, due `afterMs` later. */
+  async released(worker: string, releaseAfterMs: number = 0, part: Partial<SagaWrite> = {}): Promise<string> {
+    const id = await this.created(worker);
+    expect(await this.store.write(worker, [write(id, { releaseAfterMs, ...part })])).toEqual([true]);
+    return id;
+  }
+}
+
+function entry(path: string, part: Partial<NewLogEntry> = {}): NewLogEntry {
+  return { type: 'completed', path, attempt: 1, data: '"done"', ...part };
+}
+
+function write(id: string, part: Partial<SagaWrite> = {}): SagaWrite {
+  return {
+    id,
+    fence: 1,
+    seq: 0,
+    entries: [],
+    outbox: [],
+    status: 'running',
+    isCancellable: true,
+    seenSignals: 0,
+    releaseAfterMs: undefined,
+    ...part,
+  };
+}
+
+const LEASE_MS = 60_000;
+const SHORT_MS = 300;
+
+/** What every {@link SagaStore} promises, whatever engine keeps the sagas. */
+export function sagaStoreConformance(get: () => StoreUnderTest): void {
+  const world = (): World => new World(get());
+
+  describe('create', () => {
+    it('stores a saga as running, owned, with fence 1, and gives its texts back unchanged', async () => {
+      const { store, definition } = world();
+      const worker = await store.enlist(LEASE_MS);
+      const id = `${definition.name} é 😀 '";%{}`;
+      const [record] = await store.create(worker, [{ ...definition, id, input: HOSTILE }]);
+      expect(record).toEqual({
+        ...definition,
+        id,
+        status: 'running',
+        input: HOSTILE,
+        worker,
+        fence: 1,
+        recoveries: 0,
+        signals: 0,
+        cancelReason: null,
+        isCancellable: true,
+        wakeAtMs: null,
+        createdAtMs: expect.any(Number),
+        finishedAtMs: null,
+      });
+      expect(await store.load(id)).toEqual({ record, log: [], events: [], nowMs: expect.any(Number) });
+      expect(await store.get([id, `${id} none`])).toEqual([record]);
+    });
+
+    it('leaves a saga whose id is taken as it is, and answers it', async () => {
+      const w = world();
+      const [first, second] = [await w.store.enlist(LEASE_MS), await w.store.enlist(LEASE_MS)];
+      const id = await w.created(first, { input: '"first"' });
+      const again = await w.store.create(second, [w.saga({ id, input: '"second"', version: 2 }), w.saga()]);
+      expect(again.map(({ worker, input }) => [worker, input])).toEqual([
+        [first, '"first"'],
+        [second, '1'],
+      ]);
+      expect(again[0]!.version).toBe(1);
+    });
+
+    it('stores one of many that are sent under one id at the same moment', async () => {
+      const w = world();
+      const workers = await Promise.all(Array.from({ length: 8 }, () => w.store.enlist(LEASE_MS)));
+      const saga = w.saga();
+      const answers = await Promise.all(
+        workers.map((worker) => w.store.create(worker, [{ ...saga, input: `"${worker}"` }])),
+      );
+      const owners = new Set(answers.map(([record]) => `${record!.worker} ${record!.input}`));
+      expect([...owners]).toEqual([`${answers[0]![0]!.worker} "${answers[0]![0]!.worker}"`]);
+    });
+  });
+
+  describe('write', () => {
+    it('appends entries in order, with the time of the store', async () => {
+      const w = world();
+      const worker = await w.store.enlist(LEASE_MS);
+      const id = await w.created(worker);
+      const entries = [entry('a', { data: HOSTILE }), entry('b/ü', { type: 'failed', attempt: 7, data: null })];
+      expect(await w.store.write(worker, [write(id, { entries })])).toEqual([true]);
+      expect(await w.store.write(worker, [write(id, { seq: 2, entries: [entry('c')] })])).toEqual([true]);
+      const { log, nowMs, record } = (await w.store.load(id))!;
+      expect(log.map(({ atMs: _, ...rest }) => rest)).toEqual(
+        [...entries, entry('c')].map((each, seq) => ({ ...each, seq, fence: 1 })),
+      );
+      for (const { atMs } of log) {
+        expect(atMs).toBeGreaterThanOrEqual(record.createdAtMs);
+        expect(atMs).toBeLessThanOrEqual(nowMs);
+      }
+    });
+
+    it('does a write once, however often it is sent, also when it let go of the saga', async () => {
+      const w = world();
+      const worker = await w.store.enlist(LEASE_MS);
+      const id = await w.created(worker);
+      const last = write(id, { entries: [entry('a'), entry('b')], status: 'completed', releaseAfterMs: Infinity });
+      expect(await w.store.write(worker, [last])).toEqual([true]);
+      expect(await w.store.write(worker, [last])).toEqual([true]);
+      const { log, record } = (await w.store.load(id))!;
+      expect(log.map(({ path }) => path)).toEqual(['a', 'b']);
+      expect([record.status, record.worker]).toEqual(['completed', null]);
+      expect(record.finishedAtMs).toBe(log[1]!.atMs);
+    });
+
+    it('refuses whoever lacks the fence or the ownership, changes nothing, and does the other writes', async () => {
+      const w = world();
+      const [worker, other] = [await w.store.enlist(LEASE_MS), await w.store.enlist(LEASE_MS)];
+      const [a, b, c] = [await w.created(worker), await w.created(worker), await w.created(other)];
+      const done = { entries: [entry('x')], status: 'completed', releaseAfterMs: Infinity } as const;
+      expect(
+        await w.store.write(worker, [
+          write(a, { ...done, fence: 2 }),
+          write(b, done),
+          write(c, done),
+          write(`${a} none`, done),
+        ]),
+      ).toEqual([false, true, false, false]);
+      const left = await Promise.all([a, b, c].map((id) => w.store.load(id)));
+      expect(left.map((each) => [each!.record.status, each!.log.length])).toEqual([
+        ['running', 0],
+        ['completed', 1],
+        ['running', 0],
+      ]);
+    });
+
+    it('refuses the owner before from the takeover on', async () => {
+      const w = world();
+      const [first, second] = [await w.store.enlist(LEASE_MS), await w.store.enlist(LEASE_MS)];
+      const id = await w.created(first);
+      await w.store.retire(first);
+      const [taken] = await w.claim(second);
+      expect([taken!.record.worker, taken!.record.fence, taken!.record.recoveries]).toEqual([second, 2, 1]);
+      expect(await w.store.write(first, [write(id, { entries: [entry('late')] })])).toEqual([false]);
+      expect(await w.store.write(first, [write(id, { fence: 2, entries: [entry('late')] })])).toEqual([false]);
+      expect(await w.store.write(second, [write(id, { fence: 2, entries: [entry('a')] })])).toEqual([true]);
+      expect((await w.store.load(id))!.log.map(({ path, fence }) => [path, fence])).toEqual([['a', 2]]);
+    });
+
+    it('stores what a step emits with its entries, once, in order', async () => {
+      const w = world();
+      if (!w.store.outbox) return;
+      const worker = await w.store.enlist(LEASE_MS);
+      const id = await w.created(worker);
+      const event = (k: number): SagaWrite['outbox'][number] => ({
+        id: `${id}#${k}`,
+        sagaId: id,
+        topic: 't',
+        payload: HOSTILE,
+      });
+      const first = write(id, { entries: [entry('a')], outbox: [event(1), event(2)] });
+      await w.store.write(worker, [first]);
+      await w.store.write(worker, [first]);
+      await w.store.write(worker, [write(id, { seq: 1, fence: 9, entries: [entry('b')], outbox: [event(8)] })]);
+      await w.store.write(worker, [write(id, { seq: 1, entries: [entry('b')], outbox: [event(3)] })]);
+      const mine = async (): Promise<unknown[]> =>
+        (await w.store.outbox!(10_000)).filter(({ sagaId }) => sagaId === id);
+      expect(await mine()).toEqual([event(1), event(2), event(3)]);
+      await w.store.published!([event(1).id, event(2).id, 'none']);
+      expect(await mine()).toEqual([event(3)]);
+    });
+  });
+
+  describe('leases', () => {
+    it('give each worker a name of its own', async () => {
+      const { store } = world();
+      const names = await Promise.all(Array.from({ length: 20 }, () => store.enlist(LEASE_MS)));
+      expect(new Set(names).size).toBe(20);
+    });
+
+    it('keep the sagas of a worker that renews, and free them when its lease has ended, by the clock of the store', async () => {
+      const w = world();
+      const { pass } = get();
+      const [living, dying, heir] = [
+        await w.store.enlist(SHORT_MS),
+        await w.store.enlist(SHORT_MS),
+        await w.store.enlist(LEASE_MS),
+      ];
+      const [kept, freed] = [await w.created(living), await w.created(dying)];
+      expect(await w.claim(heir)).toEqual([]);
+      expect(await w.store.renew(living, LEASE_MS)).toEqual([]);
+      await pass(SHORT_MS + 50);
+      expect((await w.claim(heir)).map(({ record }) => [record.id, record.recoveries])).toEqual([[freed, 1]]);
+      expect(await w.store.renew(dying, LEASE_MS)).toBeNull();
+      expect(await w.claim(dying)).toEqual([]);
+      expect(await w.store.write(living, [write(kept, { entries: [entry('a')] })])).toEqual([true]);
+    });
+
+    it('end at once when a worker retires, as often as it says so', async () => {
+      const w = world();
+      const [first, second] = [await w.store.enlist(LEASE_MS), await w.store.enlist(LEASE_MS)];
+      const id = await w.created(first);
+      await w.store.retire(first);
+      await w.store.retire(first);
+      expect(await w.store.renew(first, LEASE_MS)).toBeNull();
+      expect((await w.claim(second)).map(({ record }) => record.id)).toEqual([id]);
+    });
+  });
+
+  describe('claim', () => {
+    it('gives each saga to one of many that ask at the same moment', async () => {
+      const w = world();
+      const first = await w.store.enlist(LEASE_MS);
+      const ids = (
+        await w.store.create(
+          first,
+          Array.from({ length: 40 }, () => w.saga()),
+        )
+      ).map(({ id }) => id);
+      await w.store.retire(first);
+      const heirs = await Promise.all(Array.from({ length: 8 }, () => w.store.enlist(LEASE_MS)));
+      const taken: string[] = [];
+      // A row that somebody else is about to take may be passed over, so they ask again.
+      for (let round = 0; round < 10 && taken.length < 40; round++) {
+        const claims = await Promise.all(heirs.map((heir) => w.claim(heir, { limit: 7 })));
+        for (const claim of claims) expect(claim.length).toBeLessThanOrEqual(7);
+        for (const { record } of claims.flat()) {
+          expect([record.fence, heirs.includes(record.worker!)]).toEqual([2, true]);
+          taken.push(record.id);
+        }
+      }
+      expect(taken.sort()).toEqual([...ids].sort());
+    });
+
+    it('answers the log and the events of what it gives', async () => {
+      const w = world();
+      const worker = await w.store.enlist(LEASE_MS);
+      const id = await w.released(worker, 0, { entries: [entry('a', { data: HOSTILE }), entry('b')] });
+      await w.store.signal(id, { name: 'paid', payload: HOSTILE });
+      const [{ record, log, events, nowMs }] = (await w.claim(worker)) as [SagaSnapshot];
+      expect(log.map(({ path, data, seq }) => [path, data, seq])).toEqual([
+        ['a', HOSTILE, 0],
+        ['b', '"done"', 1],
+      ]);
+      expect(events).toEqual([{ name: 'paid', payload: HOSTILE }]);
+      expect([record.fence, record.recoveries, record.signals]).toEqual([2, 0, 1]);
+      expect(nowMs).toBeGreaterThanOrEqual(log[1]!.atMs);
+    });
+
+    it('gives only what is due, free and of these definitions, and says what is of others', async () => {
+      const w = world();
+      const { pass } = get();
+      const worker = await w.store.enlist(LEASE_MS);
+      const [now, later, never] = [
+        await w.released(worker),
+        await w.released(worker, SHORT_MS),
+        await w.released(worker, Infinity),
+      ];
+      const owned = await w.created(worker);
+      const newer = { ...w.definition, version: 2 };
+      expect(await w.claim(worker, { definitions: [newer, { ...w.definition, name: 'none' }] })).toEqual([]);
+      const foreign = async (): Promise<string[]> =>
+        (await w.store.strangers([newer], 10_000)).filter(({ name }) => name === w.definition.name).map(({ id }) => id);
+      expect(await foreign()).toEqual([now]);
+      expect((await w.claim(worker)).map(({ record }) => record.id)).toEqual([now]);
+      expect(await foreign()).toEqual([]);
+      await pass(SHORT_MS + 50);
+      expect((await w.claim(worker)).map(({ record }) => record.id)).toEqual([later]);
+      const records = await w.store.get([never, owned]);
+      expect(new Map(records.map(({ id, fence }) => [id, fence]))).toEqual(
+        new Map([
+          [never, 1],
+          [owned, 1],
+        ]),
+      );
+    });
+
+    it('counts deaths without progress, sets them back with progress, and gives suspects apart, fewest deaths first', async () => {
+      const w = world();
+      const die = async (): Promise<void> => {
+        const worker = await w.store.enlist(LEASE_MS);
+        await w.claim(worker, { suspects: 100 });
+        await w.store.retire(worker);
+      };
+      const first = await w.store.enlist(LEASE_MS);
+      const old = await w.created(first);
+      await w.store.retire(first);
+      await die();
+      await die();
+      const second = await w.store.enlist(LEASE_MS);
+      const young = await w.created(second);
+      await w.store.retire(second);
+      await die();
+      const heir = await w.store.enlist(LEASE_MS);
+      // Three deaths of the old one have been counted, one of the young one; a fourth and a second are to come.
+      expect(await w.claim(heir, { limit: 0 })).toEqual([]);
+      const only = await w.claim(heir, { limit: 0, suspects: 1, suspectAfter: 1 });
+      expect(only.map(({ record }) => [record.id, record.recoveries])).toEqual([[young, 2]]);
+      expect(await w.claim(heir, { limit: 9, suspectAfter: 3 })).toEqual([]);
+      const [suspect] = await w.claim(heir, { limit: 9, suspects: 1 });
+      expect([suspect!.record.id, suspect!.record.recoveries]).toEqual([old, 4]);
+      const { fence } = suspect!.record;
+      await w.store.write(heir, [write(old, { fence })]);
+      expect((await w.store.get([old]))[0]!.recoveries).toBe(4);
+      await w.store.write(heir, [write(old, { fence, entries: [entry('a')] })]);
+      expect((await w.store.get([old]))[0]!.recoveries).toBe(0);
+    });
+
+    it('gives stuck sagas only to whom asks for them, one of many, and sets their deaths back', async () => {
+      const w = world();
+      const worker = await w.store.enlist(LEASE_MS);
+      const id = await w.released(worker, Infinity, { status: 'stuck', entries: [entry('a', { type: 'stuck' })] });
+      await w.store.signal(id, { name: 'paid', payload: '1' });
+      expect(await w.claim(worker)).toEqual([]);
+      expect(await w.claim(worker, { isStuck: true, ids: [`${id} other`] })).toEqual([]);
+      const takers = await Promise.all([1, 2, 3].map(() => w.claim(worker, { isStuck: true, ids: [id] })));
+      const taken = takers.flat();
+      expect(taken.map(({ record }) => [record.id, record.status, record.recoveries])).toEqual([[id, 'stuck', 0]]);
+      await w.store.retire(worker);
+      const heir = await w.store.enlist(LEASE_MS);
+      expect(await w.claim(heir)).toEqual([]);
+      expect((await w.claim(heir, { isStuck: true, ids: [id] })).length).toBe(1);
+    });
+
+    it('gives again what the worker owns without holding it, when asked to', async () => {
+      const w = world();
+      const worker = await w.store.enlist(LEASE_MS);
+      const [held, lost] = [await w.created(worker), await w.created(worker)];
+      expect(await w.claim(worker)).toEqual([]);
+      const found = await w.claim(worker, { held: [held] });
+      expect(found.map(({ record }) => [record.id, record.fence, record.recoveries])).toEqual([[lost, 2, 0]]);
+      expect(await w.claim(worker, { held: [held, lost] })).toEqual([]);
+    });
+  });
+
+  describe('signals', () => {
+    it('keep the first event of a name, count, and make a waiting saga due', async () => {
+      const w = world();
+      const worker = await w.store.enlist(LEASE_MS);
+      const id = await w.released(worker, Infinity);
+      expect(await w.claim(worker)).toEqual([]);
+      expect(await w.store.signal(id, { name: 'paid', payload: '1' })).toBe(true);
+      expect(await w.store.signal(id, { name: 'paid', payload: '2' })).toBe(true);
+      expect(await w.store.signal(id, { name: '__proto__', payload: '3' })).toBe(true);
+      expect(await w.store.signal(`${id} none`, { name: 'paid', payload: '1' })).toBe(false);
+      const [{ events, record }] = (await w.claim(worker)) as [SagaSnapshot];
+      expect(new Map(events.map(({ name, payload }) => [name, payload]))).toEqual(
+        new Map([
+          ['paid', '1'],
+          ['__proto__', '3'],
+        ]),
+      );
+      expect(record.signals).toBe(2);
+    });
+
+    it('are told to the owner with its renewal until it has written that it knows', async () => {
+      const w = world();
+      const [worker, other] = [await w.store.enlist(LEASE_MS), await w.store.enlist(LEASE_MS)];
+      const id = await w.created(worker);
+      await w.store.signal(id, { name: 'paid', payload: '1' });
+      expect(await w.store.renew(worker, LEASE_MS)).toEqual([{ id, signals: 1, cancelReason: null }]);
+      expect(await w.store.cancel(id, HOSTILE)).toBe(true);
+      expect(await w.store.renew(worker, LEASE_MS)).toEqual([{ id, signals: 2, cancelReason: HOSTILE }]);
+      expect(await w.store.renew(other, LEASE_MS)).toEqual([]);
+      await w.store.write(worker, [write(id, { seenSignals: 1, entries: [entry('a')] })]);
+      expect((await w.store.renew(worker, LEASE_MS))!.length).toBe(1);
+      await w.store.write(worker, [write(id, { seenSignals: 2, seq: 1, entries: [entry('b')] })]);
+      await w.store.write(worker, [write(id, { seenSignals: 0, seq: 2, entries: [entry('c')] })]);
+      expect(await w.store.renew(worker, LEASE_MS)).toEqual([]);
+    });
+
+    it('that came before a release are not missed: the saga is due at once', async () => {
+      const w = world();
+      const worker = await w.store.enlist(LEASE_MS);
+      const id = await w.created(worker);
+      await w.store.signal(id, { name: 'paid', payload: '1' });
+      await w.store.write(worker, [write(id, { entries: [entry('wait')], releaseAfterMs: Infinity })]);
+      expect((await w.claim(worker)).map(({ record }) => record.id)).toEqual([id]);
+      await w.store.write(worker, [write(id, { fence: 2, seenSignals: 1, releaseAfterMs: Infinity })]);
+      expect(await w.claim(worker)).toEqual([]);
+    });
+
+    it('are refused by a saga that has ended', async () => {
+      const w = world();
+      const worker = await w.store.enlist(LEASE_MS);
+      for (const status of ['completed', 'compensated'] as const) {
+        const id = await w.released(worker, Infinity, { status, entries: [entry('a')] });
+        expect(await w.store.signal(id, { name: 'paid', payload: '1' })).toBe(false);
+        expect(await w.store.cancel(id, 'why')).toBe(false);
+      }
+      expect(await w.claim(worker, { suspects: 9 })).toEqual([]);
+    });
+  });
+
+  describe('cancel', () => {
+    it('keeps the first reason, makes a waiting saga due, and answers the same when repeated', async () => {
+      const w = world();
+      const worker = await w.store.enlist(LEASE_MS);
+      const id = await w.released(worker, Infinity);
+      expect(await w.store.cancel(id, 'first')).toBe(true);
+      expect(await w.store.cancel(id, 'second')).toBe(true);
+      const [{ record }] = (await w.claim(worker)) as [SagaSnapshot];
+      expect([record.cancelReason, record.signals]).toEqual(['first', 1]);
+      expect(await w.store.cancel(`${id} none`, 'why')).toBe(false);
+    });
+
+    it('is refused by a saga that is past its pivot or on its way back', async () => {
+      const w = world();
+      const worker = await w.store.enlist(LEASE_MS);
+      const id = await w.created(worker);
+      await w.store.write(worker, [write(id, { entries: [entry('pay')], isCancellable: false })]);
+      expect(await w.store.cancel(id, 'why')).toBe(false);
+      expect((await w.store.get([id]))[0]).toMatchObject({ cancelReason: null, signals: 0, isCancellable: false });
+    });
+  });
+
+  describe('list and purge', () => {
+    it('list by status and name, page by page', async () => {
+      const w = world();
+      const worker = await w.store.enlist(LEASE_MS);
+      const ids: string[] = [];
+      for (let k = 0; k < 5; k++) ids.push(await w.created(worker));
+      await w.store.write(worker, [
+        write(ids[2]!, { status: 'stuck', entries: [entry('a')], releaseAfterMs: Infinity }),
+      ]);
+      const { name } = w.definition;
+      expect((await w.store.list({ name, status: 'stuck' })).map(({ id }) => id)).toEqual([ids[2]]);
+      const pages: string[] = [];
+      for (let after: string | undefined; ;) {
+        const page = await w.store.list({ name, after, limit: 2 });
+        expect(page.length).toBeLessThanOrEqual(2);
+        if (page.length === 0) break;
+        pages.push(...page.map(({ id }) => id));
+        after = pages.at(-1);
+      }
+      expect(pages.length).toBe(5);
+      expect([...pages].sort()).toEqual([...ids].sort());
+    });
+
+    it('delete what ended before, up to a limit, and nothing else', async () => {
+      const w = world();
+      const worker = await w.store.enlist(LEASE_MS);
+      const done = { status: 'completed', entries: [entry('a')] } as const;
+      const ids = [await w.released(worker, Infinity, done), await w.released(worker, Infinity, done)];
+      const live = await w.created(worker);
+      const stuck = await w.released(worker, Infinity, { status: 'stuck', entries: [entry('a')] });
+      const { finishedAtMs } = (await w.store.get([ids[0]!]))[0]!;
+      await w.store.purge(finishedAtMs!, 10_000);
+      expect((await w.store.get([ids[0]!])).length).toBe(1);
+      await get().pass(5);
+      while ((await w.store.purge(finishedAtMs! + 86_400_000, 1)) === 1);
+      expect(await w.store.get(ids)).toEqual([]);
+      expect(await w.store.load(ids[0]!)).toBeUndefined();
+      expect((await w.store.get([live, stuck])).length).toBe(2);
+      await w.created(worker, { id: ids[0]! });
+      expect((await w.store.load(ids[0]!))!.log).toEqual([]);
+    });
+  });
+
+  describe('atomic', () => {
+    it('does the write that its function answers, once', async () => {
+      const w = world();
+      if (!w.store.atomic) return;
+      const worker = await w.store.enlist(LEASE_MS);
+      const id = await w.created(worker);
+      let calls = 0;
+      const once = (): PromiseLike<string> =>
+        w.store.atomic!(worker, { id, fence: 1, seq: 0 }, async () => {
+          calls++;
+          return write(id, { entries: [entry('a')] });
+        });
+      expect([await once(), await once(), calls]).toEqual(['written', 'present', 1]);
+      expect((await w.store.load(id))!.log.length).toBe(1);
+    });
+
+    it('does nothing when its function rejects, and for whoever would be refused', async () => {
+      const w = world();
+      if (!w.store.atomic) return;
+      const [worker, other] = [await w.store.enlist(LEASE_MS), await w.store.enlist(LEASE_MS)];
+      const id = await w.created(worker);
+      const failure = new Error('no');
+      await expect(w.store.atomic(worker, { id, fence: 1, seq: 0 }, () => Promise.reject(failure))).rejects.toBe(
+        failure,
+      );
+      const never = (): never => {
+        throw new Error('must not be called');
+      };
+      expect(await w.store.atomic(worker, { id, fence: 2, seq: 0 }, never)).toBe('stale');
+      expect(await w.store.atomic(other, { id, fence: 1, seq: 0 }, never)).toBe('stale');
+      expect((await w.store.load(id))!.log).toEqual([]);
+    });
+  });
+}
