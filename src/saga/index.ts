@@ -31,6 +31,8 @@ export { guard } from './guard.ts';
 export type { Guard, GuardOptions, GuardQuery } from './guard.ts';
 export { createOutboxRelay } from './outbox-relay.ts';
 export type { OutboxRelay, OutboxRelayEvent, OutboxRelayOptions, OutboxStore } from './outbox-relay.ts';
+export { toMermaid } from './mermaid.ts';
+export { timeline } from './timeline.ts';
 export { memorySagaStore } from './memory-store.ts';
 export type { MemorySagaStore, MemorySagaStoreOptions } from './memory-store.ts';
 export {

@@ -509,7 +509,7 @@ describe('waits', () => {
     expect(undone).toEqual(['a']);
   });
 
-  it('cost no process anything: the saga is nobody’s until it is due', async () => {
+  it('cost no process anything: nobody owns the saga until it is due', async () => {
     const own = bed();
     const def = saga('order').event('paid');
     const runner = own.runner([def]);
