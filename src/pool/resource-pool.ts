@@ -9,8 +9,9 @@ import type { Desk } from './waiting.ts';
 import { AcquireWaiter, Scopes } from './waiting.ts';
 
 /* The functions that settle a promise, taken out of it without a closure for each. */
-let resolveOf: (value: never) => void;
-let rejectOf: (error: unknown) => void;
+const forgotten = (): void => {};
+let resolveOf: (value: never) => void = forgotten;
+let rejectOf: (error: unknown) => void = forgotten;
 
 function capture(resolve: (value: never) => void, reject: (error: unknown) => void): void {
   resolveOf = resolve;
@@ -73,6 +74,8 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     if (this.#isFull()) return this.#turnAway('full', this.#error('ERR_POOL_QUEUE_FULL', 'too many wait'));
     const promise = new Promise<Lease<T>>(capture);
     const waiter = new AcquireWaiter<T>(this, resolveOf as (lease: Lease<T>) => void, rejectOf);
+    // Or they would keep the promise, and all that it resolves with.
+    resolveOf = rejectOf = forgotten;
     waiter.borrower = borrower;
     waiter.timeoutMs = timeoutMs;
     waiter.priority = priority;
