@@ -30,8 +30,7 @@ export class FrequencySketch {
   estimate(hash: number): number {
     const words = this.#words;
     const block = (hash & this.#blockMask) * BLOCK;
-    let bits = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-    bits ^= bits >>> 13;
+    let bits = spread(hash);
     let least = 15;
     for (let row = 0; row < BLOCK; row += 4, bits >>>= 5) {
       const count = (words[block + row + (bits & 3)]! >>> (bits & 28)) & 15;
@@ -44,8 +43,7 @@ export class FrequencySketch {
   add(hash: number, uses: number): void {
     const words = this.#words;
     const block = (hash & this.#blockMask) * BLOCK;
-    let bits = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-    bits ^= bits >>> 13;
+    let bits = spread(hash);
     for (let row = 0; row < BLOCK; row += 4, bits >>>= 5) {
       const at = block + row + (bits & 3);
       const shift = bits & 28;
@@ -64,4 +62,10 @@ export class FrequencySketch {
     const words = this.#words;
     for (let at = from; at < from + BLOCK; at++) words[at] = (words[at]! >>> 1) & 0x7777_7777;
   }
+}
+
+/** Other bits of a key than those that choose its block. */
+function spread(hash: number): number {
+  const bits = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return bits ^ (bits >>> 13);
 }

@@ -4,9 +4,12 @@ import { SlotLists } from './slot-lists.ts';
 import { WindowTinyLfu } from './window-tiny-lfu.ts';
 
 /** Sizes of the window that are tried, as shares of the whole: from all frequency to all recency. */
-const SHARES: readonly number[] = [0.01, 0.15, 0.4, 0.8, 1];
-/** A shadow has this many entries at most, and half as many at least where the cache has them. */
-const MOST_ENTRIES = 128;
+const SHARES: readonly number[] = [0.01, 0.25, 0.7, 1];
+/** A shadow has this many entries at most. */
+const MOST_ENTRIES = 64;
+/** More than one key in eight is sampled only where a shadow would have fewer entries than this. */
+const FEW_ENTRIES = 16;
+const USUAL_RATE = 1 / 8;
 /** Accesses for each entry of a shadow after which the shares are compared again. */
 const EPOCH = 4;
 /** What hits of the epoch before still count. */
@@ -65,7 +68,7 @@ export class ShadowCaches {
 
   constructor(entries: number, random: () => number) {
     let rate = 1;
-    while (entries * rate > MOST_ENTRIES) rate /= 2;
+    while (entries * rate > (rate > USUAL_RATE ? FEW_ENTRIES : MOST_ENTRIES)) rate /= 2;
     const capacity = Math.max(1, Math.round(entries * rate));
     this.#sampleBelow = rate * 2 ** 32;
     this.#epoch = EPOCH * capacity;
