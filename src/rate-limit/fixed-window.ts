@@ -165,7 +165,7 @@ class Windows extends Columns implements Kernel {
     const last = journal?.at(-1);
     if (!journal || !last) return;
     if (nowMs >= last.atMs + this.#windowMs || journal.length > MOST_ENTRIES) this.#journals!.delete(slot);
-    else if (last.atMs === nowMs && !last.isOpen) last.units += units;
+    else if (last.atMs === nowMs) last.units += units;
     else if (units > 0) journal.push({ atMs: nowMs, units, isOpen: false, endMs: 0 });
   }
 }

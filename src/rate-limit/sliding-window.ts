@@ -54,9 +54,7 @@ class Pairs extends Columns implements Kernel {
 
   charge(slot: number, nowMs: number, units: number): void {
     const at = this.#turn(slot, nowMs);
-    // Debt beyond what can be weighed exactly is more than any time to come will see paid.
-    const most = Math.floor(Number.MAX_SAFE_INTEGER / this.#windowMs);
-    this.state[at + 2] = Math.min(most, this.state[at + 2]! + units);
+    this.state[at + 2]! += units;
   }
 
   look(slot: number, nowMs: number, cost: number): Look {

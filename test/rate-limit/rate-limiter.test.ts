@@ -116,6 +116,7 @@ describe('decisions', () => {
   it('take one unit of one key unless told otherwise', () => {
     const { limiter } = setup(tokenBucket({ limit: 3, periodMs: 1000 }));
     expect([limiter.tryAcquire(), limiter.consume().remaining, limiter.consume('').remaining]).toEqual([true, 1, 0]);
+    expect(limiter.peek().allowed).toBe(false);
     limiter.reset();
     expect(limiter.peek().remaining).toBe(2);
   });
@@ -147,6 +148,20 @@ describe('several policies', () => {
       violated: ['minute'],
     });
     expect(limiter.tryAcquire('key', 1)).toBe(true);
+  });
+
+  it('show the one that refuses longest, not the one that leaves least', () => {
+    const long = slidingLog({ limit: 3, windowMs: 60_000, name: 'long' });
+    for (const policies of [
+      [long, second],
+      [second, long],
+    ]) {
+      const { limiter } = setup(policies);
+      limiter.tryAcquire('key', 2);
+      // `second` leaves 0 and waits for a second, `long` leaves 1 and waits for a minute.
+      const shown = { policy: 'long', limit: 3, remaining: 1, retryAfterMs: 60_000 };
+      expect(limiter.peek('key', 2)).toMatchObject({ ...shown, violated: policies.map(({ name }) => name) });
+    }
   });
 
   it('name all that refuse, and the longest of their waits', () => {

@@ -223,7 +223,50 @@ describe('using', () => {
   });
 });
 
+describe('a key with open reservations', () => {
+  it('is not given up while one that is taken back would leave it a window', () => {
+    const { limiter, clock } = setup(fixedWindow({ limit: 5, windowMs: 1000 }));
+    const first = limiter.reserve('key', 2)!;
+    clock.stall(500);
+    limiter.tryAcquire('key');
+    clock.stall(600); // the window of `first` is over, the one that began without it is not
+    for (let k = 0; k < 9; k++) limiter.tryAcquire(`other-${k}`);
+    first.cancel();
+    expect(limiter.peek('key', 0)).toMatchObject({ remaining: 4, resetAfterMs: 400 });
+    clock.stall(400);
+    for (let k = 0; k < 20; k++) limiter.tryAcquire(`other-${k}`);
+    expect(limiter.peek('key', 0)).toMatchObject({ remaining: 5, resetAfterMs: 0 });
+  });
+});
+
 describe('merged entries', () => {
+  it('are as many as maxEntries at most, whatever is owed', () => {
+    const { limiter, clock } = setup(slidingLog({ limit: 2, windowMs: 1000 }));
+    for (let k = 0; k < 4; k++) {
+      limiter.reserve('key', 0)!.settle(1);
+      clock.stall(100);
+    }
+    // Of units at 0, 100, 200 and 300 the last three share an entry, and leave with the last of them.
+    clock.stall(899);
+    expect(limiter.peek('key').retryAfterMs).toBe(1);
+    clock.stall(1);
+    expect(limiter.peek('key', 0).remaining).toBe(2);
+  });
+
+  it('are those of one step, also where there would be room for more', () => {
+    const { limiter, clock } = setup(slidingLog({ limit: 9, windowMs: 700, maxEntries: 8 }));
+    for (let k = 0; k < 8; k++) {
+      limiter.tryAcquire('key');
+      clock.stall(1);
+    }
+    clock.stall(682);
+    limiter.tryAcquire('key');
+    clock.stall(16);
+    expect(limiter.peek('key', 0).remaining).toBe(0);
+    clock.stall(1);
+    expect(limiter.peek('key', 0).remaining).toBe(8);
+  });
+
   it('of a log give back no more than was reserved', () => {
     const { limiter, clock } = setup(slidingLog({ limit: 6, windowMs: 1000, maxEntries: 2 }));
     const first = limiter.reserve('key', 2)!;
