@@ -198,7 +198,9 @@ class TableStore implements PostgresSagaStore {
   }
 
   #call(verb: string, ...params: readonly SqlValue[]): Promise<string | null> {
-    return withDeadline('PostgreSQL', { timeoutMs: this.#timeoutMs, clock: this.#clock }, () => this.#answer(this.#client.query, verb, ...params));
+    return withDeadline('PostgreSQL', { timeoutMs: this.#timeoutMs, clock: this.#clock }, () =>
+      this.#answer(this.#client.query, verb, ...params),
+    );
   }
 
   async #answer(query: SqlQuery, verb: string, ...params: readonly SqlValue[]): Promise<string | null> {

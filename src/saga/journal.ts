@@ -273,7 +273,7 @@ export class Journal {
     const seq = this.#seq;
     const isFault = (error: unknown): boolean =>
       !run.scope?.aborted &&
-      (isAmbiguousError(error) || /^Connection terminated/.test(String((error as Error)?.message)));
+      (isAmbiguousError(error) || String((error as Error)?.message).startsWith('Connection terminated'));
     const fn = async (tx: unknown): Promise<SagaWrite> => {
       // Of a transaction that was rolled back, nothing stays.
       this.#seq = seq;

@@ -42,8 +42,19 @@ describe('order and outcome', () => {
       .step('last', does('last', fail(failure)));
     await expect(def.run()).rejects.toMatchObject({ code: 'ERR_SAGA_COMPENSATED', step: 'last', cause: failure });
     expect(trace).toEqual([
-      ...['a', 'x', 'y', 'e', 'e', 'z', 'last'],
-      ...['undo z', 'undo e', 'undo e', 'undo y', 'undo x', 'undo a'],
+      'a',
+      'x',
+      'y',
+      'e',
+      'e',
+      'z',
+      'last',
+      'undo z',
+      'undo e',
+      'undo e',
+      'undo y',
+      'undo x',
+      'undo a',
     ]);
   });
 
