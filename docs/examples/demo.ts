@@ -11,6 +11,7 @@ const demos: Readonly<Record<string, () => Promise<Demo>>> = {
   ring: () => import('./ring/main.ts'),
   'rate-limit': () => import('./rate-limit/main.ts'),
   pool: () => import('./pool/main.ts'),
+  saga: () => import('./saga/main.ts'),
 };
 
 const [first, ...rest] = process.argv.slice(2);

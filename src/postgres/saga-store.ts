@@ -230,12 +230,12 @@ async function faultsTold<T>(rows: PromiseLike<T>): Promise<T> {
 
 /** The verb for some writes and its arguments. */
 function writing(worker: string, writes: readonly SagaWrite[]): [string, ...SqlValue[]] {
-  const [{ id, fence, seq, entries, outbox, status, isCancellable, seenSignals }, ...others] = writes as [SagaWrite];
+  const [{ id, fence, seq, entries, outbox, status, isCancellable, seenSignals, releaseAfterMs }, ...others] =
+    writes as [SagaWrite];
   const [entry, ...more] = entries;
-  if (entry && more.length + others.length + outbox.length === 0) {
-    const release = releaseOf(writes[0]!);
-    const row = [fence, seq, status, String(isCancellable), seenSignals, release];
-    return ['step', worker, id, ...row, entry.type, entry.path, entry.attempt, entry.data];
+  if (entry && releaseAfterMs === undefined && more.length + others.length + outbox.length === 0) {
+    const state = [fence, seq, status, String(isCancellable), seenSignals];
+    return ['step', worker, id, ...state, entry.type, entry.path, entry.attempt, entry.data];
   }
   const rows = writes.map((w) => {
     const [first] = w.entries;

@@ -25,6 +25,8 @@ export class SagaCompensatedError extends HoldfastError {
   constructor(sagaId: string, step: string, cause: unknown) {
     super('ERR_SAGA_COMPENSATED', `saga ${sagaId} is undone: ${step ? `step ${step} failed` : 'it was cancelled'}`, {
       cause,
+      // Its own stack would show nothing but this library; that of the cause shows what failed.
+      captureStack: false,
     });
     this.sagaId = sagaId;
     this.step = step;

@@ -1,27 +1,20 @@
-import { amount, integer, optionalFunction, refuse } from '../core/check.ts';
+import { amount, integer, refuse } from '../core/check.ts';
 import type { TimerHandle } from '../core/clock.ts';
-import { keepAlive, systemClock } from '../core/clock.ts';
-import { emit, reportError } from '../core/errors.ts';
-import { systemRandom } from '../core/random.ts';
+import { keepAlive } from '../core/clock.ts';
+import { emit } from '../core/errors.ts';
 import type { AnySaga, Saga } from './definition.ts';
-import {
-  LeaseLostError,
-  SagaCancelledError,
-  SagaCompensatedError,
-  SagaConflictError,
-  SagaStuckError,
-} from './errors.ts';
-import { Execution } from './execution.ts';
-import { Journal } from './journal.ts';
+import { Drives, SUSPECT_AFTER } from './drives.ts';
+import type { Ending } from './drives.ts';
+import { LeaseLostError, SagaConflictError } from './errors.ts';
+import type { Journal } from './journal.ts';
 import { randomId } from './random-id.ts';
-import type { SagaEvent, SagaHandle, SagaRunner, SagaRunnerOptions } from './saga-runner.ts';
-import type { ClaimQuery, LogEntry, SagaNews, SagaQuery, SagaRecord, SagaSnapshot, SagaStore } from './saga-store.ts';
-import { deserialize, isSameText, serialize } from './serializer.ts';
-import { Failure, Released } from './step-run.ts';
+import { checked } from './runner-terms.ts';
+import type { Terms } from './runner-terms.ts';
+import type { SagaHandle, SagaRunner, SagaRunnerOptions } from './saga-runner.ts';
+import type { ClaimQuery, LogEntry, SagaQuery, SagaRecord, SagaSnapshot } from './saga-store.ts';
+import { isSameText, serialize } from './serializer.ts';
+import { Waiters } from './waiters.ts';
 import { Worker } from './worker.ts';
-
-/** From so many deaths without progress on, a saga is suspected of causing them, and driven with no other suspect. */
-const SUSPECT_AFTER = 2;
 
 /**
  * Creates a {@link SagaRunner}: sagas of these definitions, kept in a store.
@@ -52,56 +45,11 @@ export function createSagaRunner<Tx>(options: SagaRunnerOptions<Tx>): SagaRunner
   return new Runner(checked(options as unknown as SagaRunnerOptions));
 }
 
-interface Terms extends Required<Omit<SagaRunnerOptions<never>, 'onEvent' | 'sagas' | 'store'>> {
-  readonly store: SagaStore;
-  readonly sagas: readonly AnySaga[];
-  readonly onEvent: ((event: SagaEvent) => void) | undefined;
-}
-
-function checked(options: SagaRunnerOptions): Terms {
-  const { store, sagas, leaseMs = 30_000, heartbeatMs = leaseMs / 3, pollMs = 1000, concurrency = 256 } = options;
-  const { maxRecoveries = 20, abandonMs = 30_000, onEvent, clock = systemClock, random = systemRandom } = options;
-  if (typeof store?.enlist !== 'function') refuse('store', 'a store of sagas', store);
-  if (!Array.isArray(sagas)) refuse('sagas', 'an array of sagas', sagas);
-  for (const [k, saga] of sagas.entries()) {
-    if (!Array.isArray(saga?.nodes)) refuse('sagas', 'an array of sagas', saga);
-    if (sagas.findIndex(({ name, version }) => name === saga.name && version === saga.version) < k) {
-      refuse('sagas', 'one definition for each name and version', `${saga.name} ${saga.version}`);
-    }
-  }
-  return {
-    store,
-    sagas,
-    leaseMs: amount('leaseMs', leaseMs, 1, 2 ** 31 - 1),
-    heartbeatMs: amount('heartbeatMs', heartbeatMs, 1, leaseMs),
-    pollMs: amount('pollMs', pollMs, 1, 2 ** 31 - 1),
-    concurrency: integer('concurrency', concurrency, 1, Infinity),
-    maxRecoveries: integer('maxRecoveries', maxRecoveries, 1, Infinity),
-    abandonMs: amount('abandonMs', abandonMs, 0),
-    onEvent: optionalFunction('onEvent', onEvent),
-    clock,
-    random,
-  };
-}
-
-interface Drive {
-  readonly execution: Execution;
-  readonly journal: Journal;
-  readonly isSuspect: boolean;
-  ended: Promise<void>;
-}
-
-interface Waiter {
-  readonly promise: Promise<unknown>;
-  readonly resolve: (results: unknown) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 class Runner implements SagaRunner {
   readonly #terms: Terms;
-  readonly #drives = new Map<string, Drive>();
+  readonly #drives: Drives;
+  readonly #waiters: Waiters;
   readonly #starting = new Set<string>();
-  readonly #waiters = new Map<string, Waiter>();
   #ready: Promise<void> | undefined;
   #worker: Promise<Worker> | undefined;
   #unsubscribe: (() => PromiseLike<void>) | undefined;
@@ -117,6 +65,8 @@ class Runner implements SagaRunner {
 
   constructor(terms: Terms) {
     this.#terms = terms;
+    this.#drives = new Drives(terms, (id, ending) => this.#ended(id, ending));
+    this.#waiters = new Waiters(terms.store, this.#drives);
   }
 
   async start<I, R>(
@@ -148,7 +98,7 @@ class Runner implements SagaRunner {
     }
     const isOwn = isFirst && record.worker === worker.name && record.fence === 1 && !this.#drives.has(id);
     if (isOwn) {
-      this.#drive(worker, { record, log: [], events: [], nowMs: record.createdAtMs }, 'started');
+      this.#drives.start(worker, { record, log: [], events: [], nowMs: record.createdAtMs }, 'started');
     } else if (record.name !== name || !isSameText(record.input, text)) {
       throw new SagaConflictError(id);
     }
@@ -186,7 +136,7 @@ class Runner implements SagaRunner {
   async cancel(id: string, reason: string = ''): Promise<boolean> {
     await this.#initialized();
     const isAsked = await this.#terms.store.cancel(id, reason);
-    if (isAsked) this.#drives.get(id)?.execution.cancel(new SagaCancelledError(reason));
+    if (isAsked) this.#drives.cancel(id, reason);
     if (isAsked && this.#isWorking) this.#schedule(0);
     return isAsked;
   }
@@ -200,7 +150,7 @@ class Runner implements SagaRunner {
     await this.#initialized();
     const snapshot = await this.#terms.store.load(id);
     if (snapshot?.record.status !== 'stuck') return false;
-    const { past, turned, broken } = this.#journalOf(snapshot);
+    const { past, turned, broken } = this.#drives.journalOf(snapshot);
     const log = past.get(step);
     // Where the saga broke, or on the way back, where it went on past a broken compensation; anywhere, if it was parked
     // for bringing down its workers.
@@ -240,19 +190,19 @@ class Runner implements SagaRunner {
 
   async #close(graceMs: number): Promise<void> {
     const { clock, store } = this.#terms;
+    this.#drives.isHalted = true;
     clock.clearTimeout(this.#timer);
     const worker = await this.#worker?.catch(() => undefined);
     await this.#ticking?.catch(() => undefined);
     if (this.#drives.size > 0 && graceMs > 0 && worker) {
       let timer: TimerHandle;
       const grace = new Promise<void>((resolve) => (timer = clock.setTimeout(resolve, graceMs)));
-      await Promise.race([grace, Promise.all([...this.#drives.values()].map(({ ended }) => ended))]);
+      await Promise.race([grace, this.#drives.ended()]);
       clock.clearTimeout(timer);
     }
     worker?.end();
-    for (const { execution } of this.#drives.values()) execution.stop(new LeaseLostError());
-    for (const { reject } of this.#waiters.values()) reject(new LeaseLostError());
-    this.#waiters.clear();
+    this.#drives.stop(new LeaseLostError());
+    this.#waiters.end(new LeaseLostError());
     try {
       await this.#unsubscribe?.();
       if (worker) await store.retire(worker.name);
@@ -309,22 +259,15 @@ class Runner implements SagaRunner {
       leaseMs,
       heartbeatMs,
       onFault: (error) => this.#fault(error),
-      onNews: (news) => this.#hear(news),
+      onNews: (news) => this.#drives.hear(news),
     });
     worker.scope.listen({
       onAbort: (reason) => {
         this.#worker = undefined;
-        for (const { execution } of this.#drives.values()) execution.stop(reason);
+        this.#drives.stop(reason);
       },
     });
     return worker;
-  }
-
-  #hear({ id, signals, cancelReason }: SagaNews): void {
-    const drive = this.#drives.get(id);
-    if (!drive || cancelReason === null) return;
-    // Where the cancellation counts, nothing waits for events any more, so they have been seen.
-    if (drive.execution.cancel(new SagaCancelledError(cancelReason))) drive.journal.seenSignals = signals;
   }
 
   #schedule(ms: number = this.#terms.pollMs): void {
@@ -350,7 +293,7 @@ class Runner implements SagaRunner {
   async #look(limit: number): Promise<readonly SagaHandle<unknown>[]> {
     try {
       const taken = this.#isWorking ? await this.#takeUp(limit) : [];
-      await this.#watch();
+      await this.#waiters.watch();
       return taken;
     } catch (error) {
       this.#fault(error);
@@ -363,10 +306,13 @@ class Runner implements SagaRunner {
     const worker = await this.#enlisted();
     const nowMs = clock.now();
     const free = Math.max(0, Math.min(limit, concurrency - this.#drives.size));
-    const hasSuspect = [...this.#drives.values()].some(({ isSuspect }) => isSuspect);
-    const held = nowMs < this.#doubtUntilMs ? [...this.#drives.keys(), ...this.#starting] : undefined;
-    const snapshots = await this.#claim(worker, { limit: Math.min(free, 1000), suspects: hasSuspect ? 0 : 1, held });
-    for (const snapshot of snapshots) this.#drive(worker, snapshot, 'resumed');
+    const held = nowMs < this.#doubtUntilMs ? [...this.#drives.ids(), ...this.#starting] : undefined;
+    const snapshots = await this.#claim(worker, {
+      limit: Math.min(free, 1000),
+      suspects: this.#drives.hasSuspect ? 0 : 1,
+      held,
+    });
+    for (const snapshot of snapshots) this.#drives.start(worker, snapshot, 'resumed');
     if (nowMs - this.#strangersAtMs >= leaseMs) {
       this.#strangersAtMs = nowMs;
       for (const { id, name, version } of await store.strangers(sagas, 100)) {
@@ -390,97 +336,9 @@ class Runner implements SagaRunner {
   async #revive(id: string, revive: (journal: Journal) => void): Promise<boolean> {
     const worker = await this.#enlisted();
     const [snapshot] = await this.#claim(worker, { ids: [id], isStuck: true, held: undefined });
-    if (snapshot) this.#drive(worker, snapshot, 'resumed', revive);
+    if (snapshot) this.#drives.start(worker, snapshot, 'resumed', revive);
     this.#schedule();
     return snapshot !== undefined;
-  }
-
-  #journalOf(snapshot: SagaSnapshot, worker?: Worker): Journal {
-    const { clock, pollMs } = this.#terms;
-    const throwIfLost = (): void => worker?.throwIfLost();
-    return new Journal(
-      snapshot,
-      {
-        throwIfLost,
-        check: () => {
-          throwIfLost();
-          if (this.#closed) throw new Released(0);
-        },
-        write: (write) => worker!.write(write),
-        atomic: (saga, fn, isFault) => worker!.atomic(saga, fn, isFault),
-        nowMs: () => clock.now(),
-      },
-      pollMs,
-    );
-  }
-
-  #definitionOf({ name, version }: SagaRecord): AnySaga | undefined {
-    return this.#terms.sagas.find((saga) => saga.name === name && saga.version === version);
-  }
-
-  #execution(snapshot: SagaSnapshot, journal: Journal): Execution {
-    const { record } = snapshot;
-    const { clock, random, abandonMs, onEvent } = this.#terms;
-    const { id } = record;
-    const onLate = (step: string, isOk: boolean, result: unknown): void =>
-      emit(onEvent, { type: 'late', id, step, isOk, result });
-    const world = { clock, random, abandonMs, onLate };
-    return new Execution(this.#definitionOf(record)!, deserialize(record.input), id, world, true, journal);
-  }
-
-  #drive(
-    worker: Worker,
-    snapshot: SagaSnapshot,
-    type: 'started' | 'resumed',
-    revive?: (journal: Journal) => void,
-  ): void {
-    const { id, name, recoveries, cancelReason, isCancellable } = snapshot.record;
-    const journal = this.#journalOf(snapshot, worker);
-    revive?.(journal);
-    const execution = this.#execution(snapshot, journal);
-    if (cancelReason !== null && isCancellable) execution.cancel(new SagaCancelledError(cancelReason));
-    const drive = { execution, journal, isSuspect: recoveries >= SUSPECT_AFTER, ended: Promise.resolve() };
-    this.#drives.set(id, drive);
-    emit(this.#terms.onEvent, { type, id, name, recoveries });
-    drive.ended = this.#end(
-      id,
-      name,
-      journal,
-      recoveries > this.#terms.maxRecoveries ? park(id, journal) : execution.drive(),
-    );
-  }
-
-  async #end(id: string, name: string, journal: Journal, driven: Promise<unknown>): Promise<void> {
-    const { onEvent } = this.#terms;
-    try {
-      const results = await driven;
-      this.#drives.delete(id);
-      emit(onEvent, { type: 'completed', id, name });
-      this.#settle(id, (waiter) => waiter.resolve(results));
-    } catch (error) {
-      const event = await this.#setback(id, name, journal, error);
-      this.#drives.delete(id);
-      emit(onEvent, event);
-      if ('error' in event) this.#settle(id, (waiter) => waiter.reject(error));
-    }
-    // There is room for another one.
-    if (this.#drives.size === this.#terms.concurrency - 1) this.#schedule(0);
-  }
-
-  async #setback(id: string, name: string, journal: Journal, error: unknown): Promise<SagaEvent> {
-    if (error instanceof SagaCompensatedError) return { type: 'compensated', id, name, error };
-    if (error instanceof SagaStuckError) return { type: 'stuck', id, name, error };
-    try {
-      if (error instanceof Released) await journal.flush(error.afterMs);
-      else if (!(error instanceof LeaseLostError)) {
-        reportError(error);
-        await journal.finish('stuck', new Failure('', error));
-        return { type: 'stuck', id, name, error };
-      }
-    } catch {
-      return { type: 'lost', id, name };
-    }
-    return { type: error instanceof Released ? 'waiting' : 'lost', id, name };
   }
 
   #handle<R>(id: string, created: boolean): SagaHandle<R> {
@@ -491,69 +349,26 @@ class Runner implements SagaRunner {
 
   #result(id: string): Promise<unknown> {
     if (this.#closed) return Promise.reject(new LeaseLostError());
-    const known = this.#waiters.get(id);
-    if (known) return known.promise;
-    let settle: Omit<Waiter, 'promise'>;
-    const promise = new Promise((resolve, reject) => {
-      settle = { resolve, reject };
-    });
-    this.#waiters.set(id, { promise, ...settle! });
-    if (this.#drives.has(id)) this.#schedule();
-    else
-      this.#initialized()
-        .then(() => this.#watch())
-        .then(
-          () => this.#schedule(),
-          (error: unknown) => this.#settle(id, (waiter) => waiter.reject(error)),
-        );
-    return promise;
+    const result = this.#waiters.of(id);
+    if (!this.#drives.has(id)) void this.#inquire(id);
+    return result;
   }
 
-  #settle(id: string, how: (waiter: Waiter) => void): void {
-    const waiter = this.#waiters.get(id);
-    this.#waiters.delete(id);
-    if (waiter) how(waiter);
-  }
-
-  /** Asks the store about sagas that others drive and somebody here waits for. */
-  async #watch(): Promise<void> {
-    const ids = [...this.#waiters.keys()].filter((id) => !this.#drives.has(id));
-    if (ids.length === 0) return;
-    const records = new Map((await this.#terms.store.get(ids)).map((record) => [record.id, record]));
-    for (const id of ids) {
-      if (this.#drives.has(id)) continue;
-      const status = records.get(id)?.status;
-      if (status === undefined)
-        this.#settle(id, (waiter) => waiter.reject(new RangeError(`the store has no saga ${id}`)));
-      else if (status !== 'running' && status !== 'compensating') await this.#tell(id);
+  async #inquire(id: string): Promise<void> {
+    try {
+      await this.#initialized();
+      await this.#waiters.watch();
+    } catch (error) {
+      this.#waiters.settle(id, { isOk: false, error });
     }
+    this.#schedule();
   }
 
-  /** Tells those who wait how a saga has ended, from its log. */
-  async #tell(id: string): Promise<void> {
-    const snapshot = await this.#terms.store.load(id);
-    if (!snapshot || this.#drives.has(id)) return;
-    const { record } = snapshot;
-    const journal = this.#journalOf(snapshot);
-    const { turned, broken } = journal;
-    if (record.status === 'stuck') {
-      this.#settle(id, (waiter) => waiter.reject(new SagaStuckError(id, broken!.path, broken!.error)));
-    } else if (record.status === 'compensated') {
-      this.#settle(id, (waiter) => waiter.reject(new SagaCompensatedError(id, turned!.path, turned!.error)));
-    } else if (!this.#definitionOf(record)) {
-      const error = new RangeError(`sagas must have ${record.name} ${record.version} to tell the results of ${id}`);
-      this.#settle(id, (waiter) => waiter.reject(error));
-    } else {
-      const results = await this.#execution(snapshot, journal).drive();
-      this.#settle(id, (waiter) => waiter.resolve(results));
-    }
+  #ended(id: string, ending: Ending | undefined): void {
+    if (ending) this.#waiters.settle(id, ending);
+    // There is room for another one.
+    if (this.#drives.size === this.#terms.concurrency - 1) this.#schedule(0);
   }
 }
 
 function ignore(): void {}
-
-async function park(id: string, journal: Journal): Promise<never> {
-  const error = new Error(`it has brought down ${journal.recoveries} workers without getting any further`);
-  await journal.finish('stuck', new Failure('', error));
-  throw new SagaStuckError(id, '', error);
-}

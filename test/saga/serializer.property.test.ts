@@ -92,7 +92,7 @@ describe('values', () => {
     ['an error', new Error('x'), 'input cannot be stored: it is a Error'],
     ['a subclass of Map', new (class Own extends Map {})(), 'input cannot be stored: it is a Own'],
     ['bytes', new Uint8Array(2), 'input cannot be stored: it is a Uint8Array'],
-    ['a hole', [1, , 2], 'input cannot be stored: it has holes'],
+    ['a hole', Object.assign(Array(3), { 0: 1 }), 'input cannot be stored: it has holes'],
     ['a named property of an array', Object.assign([1], { x: 1 }), 'input cannot be stored: it has holes or named'],
     ['a symbol as key', { [Symbol('x')]: 1 }, 'input cannot be stored: it has symbols as keys'],
     ['a key of a Map', new Map([[() => 1, 1]]), 'input{key 0} cannot be stored'],
