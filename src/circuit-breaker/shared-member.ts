@@ -50,8 +50,8 @@ export class FleetMember implements SharedCircuit {
   /** While the moves are ours. */
   #isActing = false;
   #openedAtMs = 0;
-  /** End of an opening by the circuit's own rules. */
-  #ownUntilMs = -Infinity;
+  /** It is open by its own rules, or by hand, and not because of the fleet. */
+  #isOwn = false;
   #recovery: { readonly atMs: number; readonly fencingToken: number } | undefined;
   #trialsUntilMs = -Infinity;
   #fencingToken = 0;
@@ -114,7 +114,7 @@ export class FleetMember implements SharedCircuit {
 
   #note({ from, to }: CircuitBreakerEvent): void {
     this.#moves += this.#isActing ? 0 : 1;
-    this.#ownUntilMs = this.#trialsUntilMs = -Infinity;
+    this.#trialsUntilMs = -Infinity;
     this.#hasAsked = this.#hasTried = this.#isTurningAway = false;
     this.#waits = 0;
     if (to === 'open') this.#noteOpening();
@@ -126,7 +126,7 @@ export class FleetMember implements SharedCircuit {
 
   #noteOpening(): void {
     this.#openedAtMs = this.#terms.clock.now();
-    if (!this.#isActing) this.#ownUntilMs = this.#openedAtMs + this.#circuit.retryAfterMs;
+    this.#isOwn = !this.#isActing;
   }
 
   #arm(ms: number): void {
@@ -195,13 +195,13 @@ export class FleetMember implements SharedCircuit {
   #report(nowMs: number): CircuitReport {
     const { name, node, quorum, ttlMs } = this.#terms;
     // Asking brings about what time has: a trial that is too old must not keep the trials here.
-    const { state } = this.#circuit;
+    const { state, retryAfterMs } = this.#circuit;
     const isOpen = state === 'open' || state === 'half-open';
     return {
       name,
       node,
       holder: this.#holder,
-      openForMs: this.#closing ? 0 : Math.min(Math.max(this.#ownUntilMs - nowMs, 0), LONGEST_MS),
+      openForMs: state === 'open' && this.#isOwn && !this.#closing ? Math.min(retryAfterMs, LONGEST_MS) : 0,
       openedAgoMs: isOpen ? Math.max(nowMs - this.#openedAtMs, 0) : 0,
       quorum,
       trial: state === 'half-open' && !this.#closing ? this.#trialRequest() : 'none',

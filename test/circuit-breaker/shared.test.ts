@@ -163,6 +163,21 @@ describe('opening', () => {
     await shared.close();
   });
 
+  it('tells of an opening that was made longer by hand', async () => {
+    const fleet = fleetOf(3);
+    const [first, second, third] = fleet.members as [Member, Member, Member];
+    failOnce(first);
+    failOnce(second);
+    await fleet.clock.advance(SYNC_MS);
+    first.circuit.trip(10 * OPEN_MS);
+    second.circuit.trip(20 * OPEN_MS);
+    await fleet.clock.advance(OPEN_MS);
+    expect(attempt(third)).toBeNull();
+    await fleet.clock.advance(SYNC_MS);
+    expect(attempt(third)).toBeNull();
+    expect(third.shared.stats()).toMatchObject({ openNodes: 2, holdsTrials: false });
+  });
+
   it('leaves a circuit alone that is run by hand', async () => {
     const fleet = fleetOf(5);
     fleet.members[2]!.circuit.setMode('disabled');
