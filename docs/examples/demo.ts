@@ -9,6 +9,7 @@ interface Demo {
 const demos: Readonly<Record<string, () => Promise<Demo>>> = {
   survive: () => import('./survive/main.ts'),
   ring: () => import('./ring/main.ts'),
+  cache: () => import('./cache/main.ts'),
 };
 
 const [first, ...rest] = process.argv.slice(2);
