@@ -41,7 +41,7 @@ export async function quickLru(maxSize: number): Promise<PlainCache> {
 export async function transitory(size: number): Promise<PlainCache> {
   const { newCache } = await load<{ newCache(): Transitory }>('transitory');
   const cache = newCache().maxSize(size).build();
-  return { get: (key) => cache.getIfPresent(key), set: (key, value) => cache.set(key, value) };
+  return { get: (key) => cache.getIfPresent(key) ?? undefined, set: (key, value) => cache.set(key, value) };
 }
 
 export async function holdfastReader(maxEntries: number, loader: Load): Promise<Reader> {
@@ -81,12 +81,9 @@ export async function dedupeReader(size: number, loader: Load): Promise<Reader> 
 }
 
 export async function cachifiedReader(max: number, loader: Load): Promise<Reader> {
-  const { cachified, lruCacheAdapter } = await load<{
-    cachified(options: object): Promise<unknown>;
-    lruCacheAdapter(cache: object): object;
-  }>('@epic-web/cachified');
+  const { cachified } = await load<{ cachified(options: object): Promise<unknown> }>('@epic-web/cachified');
   const { LRUCache } = await load<LruModule>('lru-cache');
-  const cache = lruCacheAdapter(new LRUCache({ max }));
+  const cache = new LRUCache({ max });
   return (key) => cachified({ key, cache, getFreshValue: () => loader(key) });
 }
 
