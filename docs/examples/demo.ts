@@ -9,13 +9,10 @@ interface Demo {
 const demos: Readonly<Record<string, () => Promise<Demo>>> = {
   survive: () => import('./survive/main.ts'),
   ring: () => import('./ring/main.ts'),
-<<<<<<< HEAD
   'rate-limit': () => import('./rate-limit/main.ts'),
   pool: () => import('./pool/main.ts'),
   saga: () => import('./saga/main.ts'),
-=======
   cache: () => import('./cache/main.ts'),
->>>>>>> cache
 };
 
 const [first, ...rest] = process.argv.slice(2);
