@@ -7,8 +7,22 @@ import type { CacheOptions } from './cache-options.ts';
 import type { EvictionPolicy } from './eviction-policy.ts';
 import { tinyLfu } from './tiny-lfu.ts';
 
+type NumberName =
+  | 'maxWeight'
+  | 'maxEntries'
+  | 'expireAfterAccessMs'
+  | 'ttlJitter'
+  | 'negativeTtlMs'
+  | 'staleWhileRevalidateMs'
+  | 'staleIfErrorMs'
+  | 'errorBackoffMs'
+  | 'softTimeoutMs'
+  | 'hardTimeoutMs'
+  | 'refreshAhead'
+  | 'earlyExpirationBeta';
+
 /** Numbers that may be left out: what they are then, the least and the most they may be. */
-const NUMBERS = {
+const NUMBERS: Readonly<Record<NumberName, readonly [number, number, number]>> = {
   maxWeight: [Infinity, 0, Number.MAX_SAFE_INTEGER],
   maxEntries: [Infinity, 0, Number.MAX_SAFE_INTEGER],
   expireAfterAccessMs: [Infinity, 1, Infinity],
@@ -22,12 +36,22 @@ const NUMBERS = {
   hardTimeoutMs: [Infinity, 1, 2 ** 31 - 1],
   refreshAhead: [1, 0, 1],
   earlyExpirationBeta: [0, 0, Infinity],
-} as const;
+};
 
-const FUNCTIONS = ['weigher', 'loader', 'loadMany', 'tags', 'onRemoval', 'onError', 'random'] as const;
+type FunctionName = 'weigher' | 'loader' | 'loadMany' | 'tags' | 'onRemoval' | 'onError';
 
-type Numbers = Readonly<Record<keyof typeof NUMBERS, number>>;
-type Functions<K, V> = Pick<CacheOptions<K, V>, Exclude<(typeof FUNCTIONS)[number], 'random'>>;
+const FUNCTIONS: readonly (FunctionName | 'random')[] = [
+  'weigher',
+  'loader',
+  'loadMany',
+  'tags',
+  'onRemoval',
+  'onError',
+  'random',
+];
+
+type Numbers = Readonly<Record<NumberName, number>>;
+type Functions<K, V> = Pick<CacheOptions<K, V>, FunctionName>;
 
 /** Options with their defaults, checked. */
 export interface CacheSettings<K, V> extends Numbers, Functions<K, V> {
