@@ -3,7 +3,7 @@ import { Scope } from '../core/scope.ts';
 import { isAmbiguousError, isRefusal } from './ambiguity.ts';
 import { attempt, delayOf, rest } from './attempt.ts';
 import type { World } from './attempt.ts';
-import type { AnySaga, EachNode, ParallelNode, SagaNode } from './definition.ts';
+import type { AnySaga, EachNode, ParallelNode, SagaNode, StepNode } from './definition.ts';
 import { SagaCompensatedError, SagaStuckError, SerializationError } from './errors.ts';
 import type { Journal } from './journal.ts';
 import { randomId } from './random-id.ts';
@@ -25,7 +25,8 @@ export class Execution implements Owner {
   readonly #world: World;
   readonly #journal: Journal | undefined;
   readonly #frame: Frame;
-  readonly #done: (StepRun | readonly StepRun[])[] = [];
+  /** A step of the saga itself that is nothing but its node needs no more: its output is in the results. */
+  readonly #done: (StepRun | StepNode | readonly StepRun[])[] = [];
   #id: string | undefined;
   /** Of what runs forwards, aborted by a cancellation; undefined where nothing can abort. */
   #scope: Scope | undefined;
@@ -78,9 +79,8 @@ export class Execution implements Owner {
         // The way of most steps without a store, written out because it is what a saga costs.
         if (isBare && node.type === 'step' && node.def.isPlain) {
           run = new StepRun(this, frame, node.name, node.def);
-          results[node.name] = run.output = await node.def.run(run);
-          run.isDone = true;
-          if (node.def.compensate) this.#done.push(run);
+          results[node.name] = await node.def.run(run);
+          if (node.def.compensate) this.#done.push(node);
         } else {
           run = undefined;
           await this.#node(node, frame);
@@ -322,7 +322,7 @@ export class Execution implements Owner {
     journal?.turn(failure);
     let broken: Failure | undefined;
     for (let item = this.#done.pop(); item; item = this.#done.pop()) {
-      const runs = item instanceof StepRun ? [item] : item;
+      const runs = 'length' in item ? item : [item instanceof StepRun ? item : this.#doneRun(item)];
       const undone = runs.length === 1 ? await this.#undo(runs[0]!) : await this.#undoAll(runs);
       broken ??= undone;
       if (undone && runs.some(({ def }) => def.onExhausted !== 'continue')) break;
@@ -330,6 +330,13 @@ export class Execution implements Owner {
     await journal?.finish(broken ? 'stuck' : 'compensated', broken);
     if (broken) throw new SagaStuckError(this.sagaId, broken.path, broken.error);
     throw new SagaCompensatedError(this.sagaId, failure.path, failure.error);
+  }
+
+  #doneRun({ name, def }: StepNode): StepRun {
+    const run = new StepRun(this, this.#frame, name, def);
+    run.output = this.#frame.results[name];
+    run.isDone = true;
+    return run;
   }
 
   async #undoAll(runs: readonly StepRun[]): Promise<Failure | undefined> {
