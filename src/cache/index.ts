@@ -13,7 +13,7 @@ export type {
 export type { Cache } from './cache.ts';
 export { createCache } from './cache.ts';
 export { CacheClosedError, LoadTimeoutError } from './errors.ts';
-export type { EvictionPolicy } from './eviction-policy.ts';
+export type { Bounds, EvictionPolicy, Evictor } from './eviction-policy.ts';
 export { lru } from './lru.ts';
 export type { Memoized } from './memoize.ts';
 export { memoize } from './memoize.ts';

@@ -11,6 +11,7 @@ export { slidingLog } from './sliding-log.ts';
 export type { SlidingLogOptions } from './sliding-log.ts';
 export type {
   FixedWindowPolicy,
+  PolicyFields,
   RateLimitDecision,
   RateLimiter,
   RateLimitPolicy,

@@ -1,5 +1,5 @@
 /** What the four rules have in common. */
-interface PolicyFields {
+export interface PolicyFields {
   /** Tells policies apart in {@link RateLimitDecision.violated}, in headers and in stored keys. */
   readonly name: string;
   /** Units per window. */
