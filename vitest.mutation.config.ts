@@ -3,7 +3,9 @@ import { defineConfig } from 'vitest/config';
 // For Stryker: the suites that start no server and build nothing, with a fixed seed, so that a mutant's fate is no chance.
 export default defineConfig({
   test: {
-    include: ['test/{core,circuit-breaker,policy,bloom,ring,snowflake,testing}/**/*.test.ts'],
+    include: [
+      'test/{core,circuit-breaker,policy,bloom,ring,snowflake,rate-limit,http,pool,balance,singleflight,cache,saga,testing}/**/*.test.ts',
+    ],
     // Those of Node alone start processes and wait for real time; those of cost count steps, which mutated code distorts.
     exclude: ['**/*.node.test.ts', '**/*cost*.test.ts'],
     setupFiles: ['test/support/setup.ts'],

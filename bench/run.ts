@@ -16,7 +16,7 @@ import { areas, ensurePeers, makeWorkspace, removeWorkspace } from './support/wo
 const help = `npm run bench -- [options] [area ...]
   --rounds N        rounds of fresh processes, 7 by default; ratios are paired by round
   --quick           2 short rounds, to see that it works; results go to .cache/bench/results
-  --cpu-time        processor time of the main thread, for a busy machine; nothing is written
+  --cpu-time        processor time of the main thread, for a busy machine; results say so
   --only TEXT       cases whose name contains TEXT; nothing is written
   --instructions    counts instructions per operation with valgrind instead of time
   --profile         prints where the time of our subject goes; nothing is written
@@ -66,7 +66,7 @@ async function takeArea(area: string): Promise<void> {
         console.log(`${terminalTable(row)}\n`);
       }
     }
-    if (options.only === '' && !options.profile && !options['cpu-time']) write(area, rows);
+    if (options.only === '' && !options.profile) write(area, rows);
   } finally {
     removeWorkspace(folder);
   }
@@ -94,7 +94,10 @@ function write(area: string, rows: readonly Row[]): void {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${area}${options.instructions ? '.instructions' : ''}.json`);
   const taken = options.instructions ? 1 : rounds;
-  writeFileSync(path, `${JSON.stringify(describeRun(area, rows, taken, options.quick), null, 1)}\n`);
+  writeFileSync(
+    path,
+    `${JSON.stringify(describeRun(area, rows, { rounds: taken, isQuick: options.quick, isCpuTime: options['cpu-time'] }), null, 1)}\n`,
+  );
   const goals = rows.flatMap((row) => row.goals);
   const missed = rows.flatMap((row) =>
     row.goals.filter(({ isMet }) => !isMet).map(() => `${row.caseName}, ${row.measure}`),

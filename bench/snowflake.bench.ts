@@ -1,18 +1,16 @@
-import type * as SnowflakeModule from '../src/snowflake/index.ts';
+import {
+  flakeIdgen,
+  nodejsSnowflake,
+  ours,
+  sapphire,
+  snowyflake,
+  tsid,
+  ulid,
+  uuid,
+  uuidv7,
+} from './snowflake-peers.ts';
 import type { Case, Loop, Subject } from './support/case.ts';
 import { allocation, direct, time } from './support/case.ts';
-import { bundled } from './support/size.ts';
-
-type Ours = typeof SnowflakeModule;
-
-/** Loaded by name, so that types and lint need no peer. */
-async function load<T>(name: string): Promise<T> {
-  return (await import(name)) as T;
-}
-
-const ours = (): Promise<Ours> => load('holdfast/snowflake');
-
-const EPOCH = 1_577_836_800_000;
 
 /** Two ids that differ, for the check; then one after the other. */
 function issuing(name: string, prepare: () => Promise<() => unknown>): Subject<Loop> {
@@ -25,43 +23,12 @@ function issuing(name: string, prepare: () => Promise<() => unknown>): Subject<L
   };
 }
 
-interface Sapphire {
-  readonly Snowflake: new (epoch: number) => {
-    generate(o?: { workerId?: bigint }): bigint;
-    deconstruct(id: bigint): { readonly timestamp: bigint };
-  };
-}
-
-async function sapphire(): Promise<InstanceType<Sapphire['Snowflake']>> {
-  const { Snowflake } = await load<Sapphire>('@sapphire/snowflake');
-  return new Snowflake(EPOCH);
-}
-
-async function nodejsSnowflake(): Promise<{ getUniqueID(): bigint }> {
-  type Make = new (o: object) => { getUniqueID(): bigint };
-  const { default: peer } = await load<{ default: { Snowflake: Make } }>('nodejs-snowflake');
-  return new peer.Snowflake({ custom_epoch: EPOCH, instance_id: 5 });
-}
-
-async function snowyflake(): Promise<{ nextId(): bigint }> {
-  type Make = new (o: object) => { nextId(): bigint };
-  const peer = await load<{ Snowyflake: Make; default?: { Snowyflake: Make } }>('snowyflake');
-  const Snowyflake = peer.Snowyflake ?? peer.default!.Snowyflake;
-  return new Snowyflake({ epoch: BigInt(EPOCH), workerId: 5n });
-}
-
-async function tsid(): Promise<() => { toBigInt(): bigint; toString(): string }> {
-  type Id = { toBigInt(): bigint; toString(): string };
-  const peer = await load<{ getTsid?: () => Id; default: { getTsid: () => Id } }>('tsid-ts');
-  return peer.getTsid ?? peer.default.getTsid;
-}
-
 const options = { worker: 5, maxLeadMs: 1e12 };
 
 const next: Case = {
   kind: 'loop',
   name: 'next',
-  about: 'an id as a bigint by the real clock (flake-idgen, which refuses more than 4096 a millisecond, is left out)',
+  about: 'an id as a bigint by the real clock (flake-idgen is asked again as long as it refuses)',
   isHot: true,
   expected: true,
   subjects: [
@@ -80,6 +47,18 @@ const next: Case = {
     issuing('snowyflake', async () => {
       const ids = await snowyflake();
       return () => ids.nextId();
+    }),
+    issuing('flake-idgen', async () => {
+      const ask = await flakeIdgen();
+      return () => {
+        for (;;) {
+          try {
+            return ask();
+          } catch {
+            // More than 4096 in a millisecond.
+          }
+        }
+      };
     }),
     issuing('tsid-ts', async () => {
       const getTsid = await tsid();
@@ -167,12 +146,9 @@ function textCase(name: string, about: string, use: (text: string) => unknown, r
         const getTsid = await tsid();
         return () => getTsid().toString();
       }),
-      text('ulid', async () => {
-        const { monotonicFactory } = await load<{ monotonicFactory(): () => string }>('ulid');
-        return monotonicFactory();
-      }),
-      text('uuid v7', async () => (await load<{ v7: () => string }>('uuid')).v7),
-      text('uuidv7', async () => (await load<{ uuidv7: () => string }>('uuidv7')).uuidv7),
+      text('ulid', ulid),
+      text('uuid v7', uuid),
+      text('uuidv7', uuidv7),
     ],
     measures: [
       time(
@@ -254,71 +230,28 @@ const batch: Case = {
   ],
 };
 
-const decode: Case = {
+/** Ids of `count` generators in turn. */
+function inTurn(name: string, count: number): Subject<Loop> {
+  return {
+    name,
+    isPart: true,
+    prepare: async () => {
+      const { createSnowflake } = await ours();
+      const clock = tickingClock(100 * count);
+      const all = Array.from({ length: count }, (_, worker) => createSnowflake({ ...options, worker, clock }));
+      let at = 0;
+      return direct(() => all[(at = at + 1 === count ? 0 : at + 1)]!.next());
+    },
+  };
+}
+
+const scaling: Case = {
   kind: 'loop',
-  name: 'decode',
-  about: 'the parts of an id',
-  isHot: true,
+  name: 'many generators',
+  about: 'an id as a bigint, of one generator and of a thousand in turn, by a clock that costs nothing',
   expected: undefined,
-  subjects: [
-    {
-      name: 'holdfast',
-      isPart: true,
-      prepare: async () => {
-        const codec = (await ours()).snowflakeCodec();
-        let id = 913_689_048_164_356_096n;
-        return direct(() => codec.decode(id++));
-      },
-    },
-    {
-      name: '@sapphire/snowflake',
-      isPart: true,
-      prepare: async () => {
-        const ids = await sapphire();
-        let id = 913_689_048_164_356_096n;
-        return direct(() => ids.deconstruct(id++));
-      },
-    },
-    {
-      name: 'limit: two 32-bit halves',
-      isPart: true,
-      prepare: () => {
-        let id = 913_689_048_164_356_096n;
-        return direct(() => {
-          id++;
-          const low = Number(BigInt.asUintN(32, id));
-          const high = Number(id >> 32n);
-          return { timestampMs: high * 1024 + (low >>> 22), workerId: (low >>> 12) & 1023, sequence: low & 4095 };
-        });
-      },
-    },
-  ],
-  measures: [time({ against: 'limit: two 32-bit halves', ratio: 1.5 }, { against: '@sapphire/snowflake', ratio: 0.5 })],
+  subjects: [inTurn('holdfast, 1', 1), inTurn('holdfast, 1000', 1000)],
+  measures: [time({ subject: 'holdfast, 1000', against: 'holdfast, 1', ratio: 2 })],
 };
 
-const size: Case = {
-  kind: 'observed',
-  name: 'size of a generator',
-  about:
-    'the import of a generator alone, minified and brotli-compressed (nodejs-snowflake: without its 82 kB of wasm)',
-  rounds: 1,
-  subjects: [
-    bundled('holdfast', "export { createSnowflake } from 'holdfast/snowflake';"),
-    bundled('holdfast, codec', "export { snowflakeCodec } from 'holdfast/snowflake';"),
-    bundled('@sapphire/snowflake', "export { Snowflake } from '@sapphire/snowflake';"),
-    bundled('nodejs-snowflake', "export { Snowflake } from 'nodejs-snowflake';"),
-    bundled('tsid-ts', "export { getTsid } from 'tsid-ts';"),
-  ],
-  measures: [{ name: 'size', unit: 'B', goals: [{ atMost: 1200 }, { subject: 'holdfast, codec', atMost: 700 }] }],
-};
-
-export const cases: readonly Case[] = [
-  next,
-  ownClock(100, true),
-  ownClock(1, false),
-  decimal,
-  read,
-  batch,
-  decode,
-  size,
-];
+export const cases: readonly Case[] = [next, ownClock(100, true), ownClock(1, false), decimal, read, batch, scaling];

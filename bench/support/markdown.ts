@@ -24,11 +24,15 @@ function instructions(counted: AreaResults): string[] {
   ];
 }
 
-function provenance({ area, commit, date, isDirty, isQuick, machine, peers, rounds }: AreaResults): string {
-  const versions = Object.entries(peers).map(([name, version]) => `${name} ${version}`);
+function provenance(results: AreaResults): string {
+  const { area, commit, date, isCpuTime, isDirty, isQuick, machine, peers, rounds, rows } = results;
+  const named = rows.flatMap(({ caseName, about, subjects }) => [caseName, about, ...subjects.map(({ name }) => name)]);
+  const versions = Object.entries(peers)
+    .filter(([name]) => named.some((text) => text.includes(name)))
+    .map(([name, version]) => `${name} ${version}`);
   return [
-    `Measured on ${date} at commit \`${commit}\`${isDirty ? ' with changes' : ''}, Node ${machine.node} (V8 ${machine.v8}), ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.os}; ${rounds} rounds of fresh, interleaved processes${isQuick ? ', **a quick run: not to be quoted**' : ''}.`,
-    `Peers: ${versions.join(', ')}. To repeat: \`npm run bench ${area}\`, then \`node bench/render.ts\`.`,
+    `Measured on ${date} at commit \`${commit}\`${isDirty ? ' with changes' : ''}, Node ${machine.node} (V8 ${machine.v8}), ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.os}; ${rounds} rounds of fresh, interleaved processes${isQuick ? ', **a quick run: not to be quoted**' : ''}${isCpuTime ? '. Times are processor time of the main thread, because the machine had other work' : ''}.`,
+    `Peers: ${versions.join(', ')}. To repeat: \`npm run bench ${isCpuTime ? '-- --cpu-time ' : ''}${area}\`, then \`node bench/render.ts\`.`,
   ].join(' ');
 }
 

@@ -14,6 +14,8 @@ export interface AreaResults {
   readonly isDirty: boolean;
   readonly rounds: number;
   readonly isQuick: boolean;
+  /** Whether times are the processor's, of the main thread, and not the clock's. */
+  readonly isCpuTime?: boolean;
   readonly machine: {
     readonly cpu: string;
     readonly cores: number;
@@ -32,15 +34,18 @@ export function resultsFolder(isQuick: boolean): string {
 }
 
 /** Adds to rows what one must know to take them again. */
-export function describeRun(area: string, rows: readonly Row[], rounds: number, isQuick: boolean): AreaResults {
+export function describeRun(
+  area: string,
+  rows: readonly Row[],
+  how: Pick<AreaResults, 'rounds' | 'isQuick' | 'isCpuTime'>,
+): AreaResults {
   const processors = cpus();
   return {
     area,
     date: new Date().toISOString().slice(0, 10),
     commit: git('rev-parse', '--short=10', 'HEAD'),
     isDirty: git('status', '--porcelain', '--untracked-files=no', '--', 'src', 'package.json') !== '',
-    rounds,
-    isQuick,
+    ...how,
     machine: {
       cpu: processors[0]?.model.trim() ?? 'unknown',
       cores: processors.length,

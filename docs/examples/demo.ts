@@ -9,7 +9,10 @@ interface Demo {
 const demos: Readonly<Record<string, () => Promise<Demo>>> = {
   survive: () => import('./survive/main.ts'),
   ring: () => import('./ring/main.ts'),
+  'rate-limit': () => import('./rate-limit/main.ts'),
+  pool: () => import('./pool/main.ts'),
   saga: () => import('./saga/main.ts'),
+  cache: () => import('./cache/main.ts'),
 };
 
 const [first, ...rest] = process.argv.slice(2);

@@ -2,12 +2,13 @@ import type { Hash128 } from '../core/hash.ts';
 import { hashText, newHash128 } from '../core/hash.ts';
 import type { BloomFilter, BloomStats } from './bloom-filter.ts';
 import type { Header } from './header.ts';
-import { checksum, writeHeader } from './header.ts';
-import type { BloomKey, HashedKey, KeyHash } from './key.ts';
+import { checksum, writeHeader, writeWords } from './header.ts';
+import type { BloomKey, HashedKey, Hasher, KeyHash } from './key.ts';
 import { hashInto } from './key.ts';
 import type { Bits } from './probe.ts';
-import { setBits, testBits, touch } from './probe.ts';
-import { HEADER, scaleOf, TRAILER } from './size.ts';
+import { placesOf, setBits, testBits, touch } from './probe.ts';
+import { sipText } from './sip.ts';
+import { HEADER, TRAILER } from './size.ts';
 import { measure } from './stats.ts';
 
 /** Keys hashed before their bits are looked at, so that the processor waits for many cache lines at once. */
@@ -32,13 +33,12 @@ export class BitFilter implements BloomFilter {
   readonly byteLength: number;
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
   readonly #bits: Bits;
-  readonly #seed: number;
-  readonly #isKeyed: boolean;
+  readonly #hasher: Hasher;
   readonly #hash: Hash128 = newHash128();
   #batch: readonly Hash128[] | undefined;
 
   constructor(header: Header, buffer: ArrayBuffer | SharedArrayBuffer, isShared: boolean) {
-    const { bits, hashes, isBlocked, hasher } = header;
+    const { bits, hashes } = header;
     this.header = header;
     this.capacity = header.capacity;
     this.falsePositiveRate = header.falsePositiveRate;
@@ -47,9 +47,8 @@ export class BitFilter implements BloomFilter {
     this.byteLength = buffer.byteLength;
     this.buffer = buffer;
     this.words = new Int32Array(buffer, HEADER, bits / 32);
-    this.#bits = { words: this.words, hashes, scale: scaleOf(bits, isBlocked), isBlocked, isShared };
-    this.#seed = hasher.seed;
-    this.#isKeyed = hasher.secret !== undefined;
+    this.#bits = { words: this.words, isShared, ...placesOf(header) };
+    this.#hasher = header.hasher;
   }
 
   add(key: BloomKey): boolean {
@@ -101,21 +100,23 @@ export class BitFilter implements BloomFilter {
   toBytes(): Uint8Array {
     const bytes = new Uint8Array(this.byteLength);
     bytes.set(new Uint8Array(this.buffer, 0, HEADER));
-    const view = new DataView(bytes.buffer);
-    for (let at = 0; at < this.words.length; at++) view.setInt32(HEADER + 4 * at, this.words[at]!, true);
-    const { a, b, c, d } = checksum(bytes.subarray(HEADER, -TRAILER));
-    for (const [at, word] of [a, b, c, d].entries()) view.setInt32(bytes.length - TRAILER + 4 * at, word, true);
+    const view = new DataView(bytes.buffer, HEADER);
+    this.words.forEach((word, at) => view.setInt32(4 * at, word, true));
+    writeWords(bytes.buffer, bytes.length - TRAILER, checksum(bytes.subarray(HEADER, -TRAILER)));
     return bytes;
   }
 
   #hashInto(hash: Hash128, key: BloomKey): void {
-    if (typeof key === 'string' && !this.#isKeyed) hashText(hash, key, this.#seed);
-    else hashInto(hash, key, this.header.hasher);
+    const { secret, seed } = this.#hasher;
+    // As hashInto does, without the call.
+    if (typeof key !== 'string') hashInto(hash, key, this.#hasher);
+    else if (secret) sipText(hash, key, secret);
+    else hashText(hash, key, seed);
   }
 
   #hashed(hash: KeyHash): HashedKey {
     const hashed = hash as unknown as HashedKey;
-    if (hashed.id !== this.header.hasher.id) {
+    if (hashed.id !== this.#hasher.id) {
       throw new RangeError('hash must come from hashKey with the seed or secret of the filter');
     }
     return hashed;

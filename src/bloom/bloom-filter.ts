@@ -5,7 +5,7 @@ import { checksum, damaged, readHeader } from './header.ts';
 import type { BloomHashOptions, BloomKey, KeyHash } from './key.ts';
 import { createHasher } from './key.ts';
 import type { BloomSizeOptions } from './size.ts';
-import { bloomSize, HEADER, TRAILER } from './size.ts';
+import { bloomSize, checkFloor, HEADER, TRAILER } from './size.ts';
 
 /** Options of {@link createBloomFilter}. */
 export interface BloomOptions extends BloomSizeOptions, BloomHashOptions {
@@ -81,12 +81,14 @@ export interface BloomFilter {
  * if (seen.add('order:42')) console.log('certainly new');
  * ```
  *
- * @throws RangeError or TypeError when an option is out of its bounds, before memory is taken.
+ * @throws RangeError or TypeError when an option is out of its bounds, before memory is taken; with a
+ * secret, whose hash has 64 bits, also a RangeError for a rate below `capacity / 2^57`.
  */
 export function createBloomFilter(options: BloomOptions): BloomFilter {
   const { capacity, falsePositiveRate, layout = 'blocked', shared = false } = options;
   const { bits, hashes } = bloomSize(options);
   const hasher = createHasher(options);
+  if (hasher.secret) checkFloor(falsePositiveRate, capacity);
   if (typeof shared !== 'boolean') refuse('shared', 'true or false', shared);
   return createBitFilter(
     { capacity, falsePositiveRate, isBlocked: layout === 'blocked', bits, hashes, hasher },
@@ -111,8 +113,7 @@ export function createBloomFilter(options: BloomOptions): BloomFilter {
 export function loadBloomFilter(bytes: Uint8Array, options: Pick<BloomHashOptions, 'secret'> = {}): BloomFilter {
   const header = readHeader(bytes, options);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const { a, b, c, d } = checksum(bytes.subarray(HEADER, -TRAILER));
-  for (const [at, word] of [a, b, c, d].entries()) {
+  for (const [at, word] of checksum(bytes.subarray(HEADER, -TRAILER)).entries()) {
     if (view.getInt32(bytes.length - TRAILER + 4 * at, true) !== word) return damaged('their bits are damaged');
   }
   const filter: BitFilter = createBitFilter(header, false);

@@ -1,5 +1,4 @@
 import { integer, refuse } from '../core/check.ts';
-import type { Hash128 } from '../core/hash.ts';
 import { hashBytes, newHash128 } from '../core/hash.ts';
 import type { BloomHashOptions, Hasher } from './key.ts';
 import { checkValue, createHasher } from './key.ts';
@@ -26,23 +25,21 @@ const MAGIC = 0x46424648;
 const VERSION = 1;
 const KEYED = 1;
 
-export function writeHeader(buffer: ArrayBufferLike, { hasher, ...header }: Header): void {
+export function writeHeader(buffer: ArrayBufferLike, header: Header): void {
+  const { hasher } = header;
+  const kinds = VERSION + (header.isBlocked ? 256 : 0) + header.hashes * 65_536 + (hasher.secret ? KEYED : 0) * 2 ** 24;
+  writeWords(buffer, 0, [MAGIC, kinds, hasher.seed, header.bits / 32]);
   const view = new DataView(buffer);
-  view.setUint32(0, MAGIC, true);
-  view.setUint8(4, VERSION);
-  view.setUint8(5, header.isBlocked ? 1 : 0);
-  view.setUint8(6, header.hashes);
-  view.setUint8(7, hasher.secret ? KEYED : 0);
-  view.setUint32(8, hasher.seed, true);
-  view.setUint32(12, header.bits / 32, true);
   view.setFloat64(16, header.capacity, true);
   view.setFloat64(24, header.falsePositiveRate, true);
-  const [low, high] = checkValue(hasher.secret);
-  view.setUint32(32, low, true);
-  view.setUint32(36, high, true);
-  const sum = checksum(new Uint8Array(buffer, 0, 40));
-  view.setInt32(40, sum.a, true);
-  view.setInt32(44, sum.b, true);
+  writeWords(buffer, 32, checkValue(hasher.secret));
+  writeWords(buffer, 40, checksum(new Uint8Array(buffer, 0, 40)).slice(0, 2));
+}
+
+/** Writes 32-bit words, signed or not, from byte `from` on. */
+export function writeWords(buffer: ArrayBufferLike, from: number, words: readonly number[]): void {
+  const view = new DataView(buffer, from);
+  for (const [at, word] of words.entries()) view.setUint32(4 * at, word, true);
 }
 
 /** Reads the header of `bytes`; throws for one that is damaged, of another version, or of another secret. */
@@ -51,8 +48,9 @@ export function readHeader(bytes: Uint8Array, { secret }: BloomHashOptions): Hea
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length < HEADER || view.getUint32(0, true) !== MAGIC) return damaged('they are no Bloom filter');
   if (view.getUint8(4) !== VERSION) return damaged(`their version is ${view.getUint8(4)}, not ${VERSION}`);
-  const sum = checksum(bytes.subarray(0, 40));
-  if (view.getInt32(40, true) !== sum.a || view.getInt32(44, true) !== sum.b) return damaged('their header is damaged');
+  const [first, second] = checksum(bytes.subarray(0, 40));
+  if (view.getInt32(40, true) !== first || view.getInt32(44, true) !== second)
+    return damaged('their header is damaged');
   const words = view.getUint32(12, true);
   const length = HEADER + words * 4 + TRAILER;
   if (bytes.length !== length) {
@@ -86,8 +84,8 @@ export function damaged(why: string): never {
 }
 
 /** All 128 bits of the hash, so that no change within 16 aligned bytes goes unseen. */
-export function checksum(bytes: Uint8Array): Hash128 {
+export function checksum(bytes: Uint8Array): readonly [number, number, number, number] {
   const out = newHash128();
   hashBytes(out, bytes, 0);
-  return out;
+  return [out.a, out.b, out.c, out.d];
 }

@@ -38,7 +38,7 @@ export interface Hasher {
   readonly seed: number;
   readonly secret: SipKey | undefined;
   /** Equal for hashers that hash alike: the seed, or what tells of the secret without telling it. */
-  readonly id: number;
+  readonly id: number | string;
 }
 
 /** What stands in the bytes of a filter for its secret: two words that the secret gives and that do not give it. */
@@ -58,8 +58,7 @@ export function createHasher({ seed, secret }: BloomHashOptions): Hasher {
   if (seed !== undefined) refuse('seed', 'absent beside a secret', seed);
   const view = new DataView(secret.buffer, secret.byteOffset);
   const words: SipKey = [view.getInt32(0, true), view.getInt32(4, true)];
-  const [low, high] = checkValue(words);
-  return { seed: 0, secret: words, id: 2 ** 32 + low + 2 ** 33 * (high >>> 13) };
+  return { seed: 0, secret: words, id: checkValue(words).join() };
 }
 
 /** Hashes any key. Filters take a shorter way for text without a secret. */
@@ -71,36 +70,23 @@ export function hashInto(out: Hash128, key: BloomKey, { seed, secret }: Hasher):
     if (secret) sipBytes(out, key, secret);
     else hashBytes(out, key, seed);
   } else {
-    let low: number;
-    let high: number;
-    if (Number.isSafeInteger(key)) {
-      low = (key as number) | 0;
-      high = Math.floor((key as number) / 2 ** 32) | 0;
-    } else if (typeof key === 'bigint' && (BigInt.asIntN(64, key) === key || BigInt.asUintN(64, key) === key)) {
-      low = Number(BigInt.asIntN(32, key));
-      high = Number(BigInt.asIntN(32, key >> 32n));
-    } else {
-      throw new TypeError(
-        `key must be a string, a Uint8Array, a safe integer or a 64-bit bigint, got ${describe(key)}`,
-      );
+    const isBig = typeof key === 'bigint';
+    const low = isBig ? Number(BigInt.asUintN(32, key)) : key;
+    const high = isBig ? Number(key >> 32n) : Number.isSafeInteger(key) ? Math.floor(key / 2 ** 32) : Number.NaN;
+    if (!(high >= -(2 ** 31) && high < 2 ** 32)) {
+      const got = isBig || typeof key === 'number' ? key : typeof key;
+      throw new TypeError(`key must be a string, a Uint8Array, a safe integer or a 64-bit bigint, got ${got}`);
     }
     if (secret) {
-      sipBytes(
-        out,
-        Uint8Array.of(low, low >> 8, low >> 16, low >> 24, high, high >> 8, high >> 16, high >> 24),
-        secret,
-      );
+      const bytes = Uint8Array.of(low, low >> 8, low >> 16, low >> 24, high, high >> 8, high >> 16, high >> 24);
+      sipBytes(out, bytes, secret);
     } else hashWords(out, low, high, seed);
   }
 }
 
-function describe(key: unknown): string {
-  return typeof key === 'number' || typeof key === 'bigint' ? String(key) : typeof key;
-}
-
 /** A {@link KeyHash} as the filters see it. */
 export interface HashedKey extends Hash128 {
-  readonly id: number;
+  readonly id: number | string;
 }
 
 /**

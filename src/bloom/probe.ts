@@ -1,64 +1,79 @@
 import type { Hash128 } from '../core/hash.ts';
+import type { Header } from './header.ts';
+import { BLOCK } from './size.ts';
 
 /*
  * Where the bits of a key stand; fixed by version 1 of the byte format (docs/formats/bloom.md).
  *
- * All positions come from a generator x <- x * GOLDEN + step on 32 bits, whose upper bits are used. Blocked: the first
+ * All positions come from a generator x <- x * 0x9e3779b1 + step on 32 bits, whose upper bits are used
+ * (2^32 / golden ratio, made odd; a literal for V8's sake, as in core/hash.ts). Blocked: the first
  * word of the hash picks the block, the second starts x, the third is the step. Standard: the words are x, the step,
  * and what the step grows by. So 96 bits of hash, or 64 with a secret, tell two keys apart, and a rate does not rot at millions of keys as
  * it does with two or three 32-bit hashes derived from one.
  */
 
-/** 2^32 / golden ratio, made odd. */
-const GOLDEN = 0x9e3779b1;
-
-/** The bits of a filter and how they are used. */
-export interface Bits {
-  readonly words: Int32Array;
+/** Where the bits of keys stand in a filter. */
+export interface Places {
   /** Bits per key. */
   readonly hashes: number;
-  /** Blocks, or bits of a standard filter, as a share of 2^32: what scales 32 bits of hash to an index. */
+  /** Blocks of a blocked filter, 0 of one without blocks. */
+  readonly blocks: number;
+  /** What scales 32 bits of hash to the number of a block, or of a bit of a filter without blocks. */
   readonly scale: number;
-  readonly isBlocked: boolean;
+}
+
+/** The bits of a filter. */
+export interface Bits extends Places {
+  readonly words: Int32Array;
   /** Whether other threads set bits too. */
   readonly isShared: boolean;
 }
 
+/** The places of filters with this header. */
+export function placesOf({ bits, hashes, isBlocked }: Pick<Header, 'bits' | 'hashes' | 'isBlocked'>): Places {
+  const blocks = isBlocked ? bits / BLOCK : 0;
+  return { hashes, blocks, scale: (blocks || bits) / 2 ** 32 };
+}
+
+/**
+ * The first word of the block of a key. Up to 2^16 blocks in whole numbers, 16 bits of hash at a time: the same, and
+ * sooner done.
+ */
+function blockOf({ scale, blocks }: Places, a: number): number {
+  return blocks > 0xffff
+    ? (((a >>> 0) * scale) | 0) << 4
+    : ((Math.imul(a >>> 16, blocks) + (Math.imul(a & 0xffff, blocks) >>> 16)) >>> 16) << 4;
+}
+
 /** Whether every bit of the key is set. */
-export function testBits({ words, hashes, scale, isBlocked }: Bits, { a, b, c }: Hash128): boolean {
-  if (!isBlocked) return testAnywhere(words, hashes, scale, a, b, c);
-  const block = (((a >>> 0) * scale) | 0) << 4;
+export function testBits(bits: Bits, { a, b, c }: Hash128): boolean {
+  const { words, hashes } = bits;
+  if (!bits.blocks) return testAnywhere(bits, a, b, c);
+  const block = blockOf(bits, a);
   let left = hashes;
   // Three bits for one branch: half the bits are set, so a branch for each would be mispredicted for most absent keys.
   for (; left >= 3; left -= 3) {
     // The upper four bits pick the word in the block, the next five the bit: shifts look at the last five only.
-    let set = words[block + (b >>> 28)]! >>> (b >>> 23);
-    b = (Math.imul(b, GOLDEN) + c) | 0;
-    set &= words[block + (b >>> 28)]! >>> (b >>> 23);
-    b = (Math.imul(b, GOLDEN) + c) | 0;
-    set &= words[block + (b >>> 28)]! >>> (b >>> 23);
+    let set = words[block | (b >>> 28)]! >>> (b >>> 23);
+    b = (Math.imul(b, 0x9e3779b1) + c) | 0;
+    set &= words[block | (b >>> 28)]! >>> (b >>> 23);
+    b = (Math.imul(b, 0x9e3779b1) + c) | 0;
+    set &= words[block | (b >>> 28)]! >>> (b >>> 23);
     if ((set & 1) === 0) return false;
-    b = (Math.imul(b, GOLDEN) + c) | 0;
+    b = (Math.imul(b, 0x9e3779b1) + c) | 0;
   }
   for (; left > 0; left--) {
-    if (((words[block + (b >>> 28)]! >>> (b >>> 23)) & 1) === 0) return false;
-    b = (Math.imul(b, GOLDEN) + c) | 0;
+    if (((words[block | (b >>> 28)]! >>> (b >>> 23)) & 1) === 0) return false;
+    b = (Math.imul(b, 0x9e3779b1) + c) | 0;
   }
   return true;
 }
 
-function testAnywhere(
-  words: Int32Array,
-  hashes: number,
-  scale: number,
-  x: number,
-  step: number,
-  growth: number,
-): boolean {
+function testAnywhere({ words, hashes, scale }: Bits, x: number, step: number, growth: number): boolean {
   for (let left = hashes; left > 0; left--) {
     const at = ((x >>> 0) * scale) >>> 0;
     if ((words[at >>> 5]! & (1 << at)) === 0) return false;
-    x = (Math.imul(x, GOLDEN) + step) | 0;
+    x = (Math.imul(x, 0x9e3779b1) + step) | 0;
     step = (step + growth) | 0;
   }
   return true;
@@ -68,36 +83,27 @@ function testAnywhere(
  * Reads the cache line of the key, without waiting for it: a loop of nothing else has many of them under way when the
  * tests come. The fourth word of the hash, which is of no more use, takes what was read, or the reading is optimised away.
  */
-export function touch({ words, scale, isBlocked }: Bits, hash: Hash128): void {
-  if (isBlocked) hash.d = words[(((hash.a >>> 0) * scale) | 0) << 4]!;
+export function touch(bits: Bits, hash: Hash128): void {
+  if (bits.blocks) hash.d = bits.words[blockOf(bits, hash.a)]!;
 }
 
 /** Sets the bits of the key; whether any of them was clear. */
-export function setBits({ words, hashes, scale, isBlocked, isShared }: Bits, { a, b, c }: Hash128): boolean {
-  const block = (((a >>> 0) * scale) | 0) << 4;
+export function setBits(bits: Bits, { a, b, c }: Hash128): boolean {
+  const { words, hashes, scale, blocks, isShared } = bits;
+  // 0 without blocks, where the number of a bit is its place among all.
+  const block = blockOf(bits, a);
+  let x = blocks ? b : a;
+  let step = blocks ? c : b;
   // Its lowest bit stays 1 while every bit was set. Written without a branch, as nobody can foretell which were.
   let were = 1;
-  if (isBlocked && !isShared) {
-    for (let left = hashes; left > 0; left--) {
-      const word = block + (b >>> 28);
-      const before = words[word]!;
-      words[word] = before | (1 << (b >>> 23));
-      were &= before >>> (b >>> 23);
-      b = (Math.imul(b, GOLDEN) + c) | 0;
-    }
-    return were === 0;
-  }
-  let x = isBlocked ? b : a;
-  let step = isBlocked ? c : b;
-  const growth = isBlocked ? 0 : c;
   for (let left = hashes; left > 0; left--) {
-    const at = isBlocked ? x >>> 23 : ((x >>> 0) * scale) >>> 0;
-    const word = isBlocked ? block + (at >>> 5) : at >>> 5;
+    const at = blocks ? x >>> 23 : ((x >>> 0) * scale) >>> 0;
+    const word = block | (at >>> 5);
     const before = isShared ? setShared(words, word, 1 << at) : words[word]!;
     if (!isShared) words[word] = before | (1 << at);
     were &= before >>> at;
-    x = (Math.imul(x, GOLDEN) + step) | 0;
-    step = (step + growth) | 0;
+    x = (Math.imul(x, 0x9e3779b1) + step) | 0;
+    if (!blocks) step = (step + c) | 0;
   }
   return were === 0;
 }
@@ -113,15 +119,16 @@ function setShared(words: Int32Array, word: number, bit: number): number {
 }
 
 /** The numbers of the bits of a key; what Redis is told. */
-export function positionsOf({ hashes, scale, isBlocked }: Omit<Bits, 'words' | 'isShared'>, hash: Hash128): number[] {
-  const first = isBlocked ? (((hash.a >>> 0) * scale) | 0) * 512 : 0;
-  let x = isBlocked ? hash.b : hash.a;
-  let step = isBlocked ? hash.c : hash.b;
+export function positionsOf(places: Places, { a, b, c }: Hash128): number[] {
+  const { hashes, scale, blocks } = places;
+  const first = blocks ? blockOf(places, a) * 32 : 0;
+  let x = blocks ? b : a;
+  let step = blocks ? c : b;
   const positions: number[] = [];
   while (positions.length < hashes) {
-    positions.push(isBlocked ? first + (x >>> 23) : Math.floor((x >>> 0) * scale));
-    x = (Math.imul(x, GOLDEN) + step) | 0;
-    if (!isBlocked) step = (step + hash.c) | 0;
+    positions.push(blocks ? first + (x >>> 23) : Math.floor((x >>> 0) * scale));
+    x = (Math.imul(x, 0x9e3779b1) + step) | 0;
+    if (!blocks) step = (step + c) | 0;
   }
   return positions;
 }

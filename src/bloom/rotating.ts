@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.ts';
 import { systemTime } from '../core/clock.ts';
 import type { BloomFilter } from './bloom-filter.ts';
 import { createBloomFilter } from './bloom-filter.ts';
+import { ByHash } from './by-hash.ts';
 import type { BloomHashOptions, BloomKey, KeyHash } from './key.ts';
-import { createRehasher } from './key.ts';
 import type { BloomSizeOptions } from './size.ts';
 import { checkRate } from './size.ts';
 
@@ -76,43 +76,28 @@ export function createRotatingBloom(options: RotatingBloomOptions): TimedFilter 
   return new GenerationFilter(options);
 }
 
-class GenerationFilter implements TimedFilter {
+class GenerationFilter extends ByHash implements TimedFilter {
   /** A ring: generation n is at n modulo their number. */
   readonly #filters: readonly BloomFilter[];
   readonly #clock: Pick<Clock, 'now'>;
   readonly #periodMs: number;
-  readonly #rehash: (key: BloomKey) => KeyHash;
   /** Time that has passed since the first call; a reading below the one before adds none. */
   #elapsedMs = 0;
   #lastMs: number | undefined;
   #generation = 0;
 
   constructor(options: RotatingBloomOptions) {
+    super(options);
     const { windowMs, generations = 2, clock = systemTime, falsePositiveRate, ...rest } = options;
     this.#clock = clock;
     this.#periodMs =
       amount('windowMs', windowMs, 1, Number.MAX_SAFE_INTEGER) / integer('generations', generations, 1, 64);
     const settings = { ...rest, falsePositiveRate: checkRate(falsePositiveRate) / (generations + 1) };
     this.#filters = Array.from({ length: generations + 1 }, () => createBloomFilter(settings));
-    this.#rehash = createRehasher(options);
   }
 
   get byteLength(): number {
     return this.#filters.length * this.#filters[0]!.byteLength;
-  }
-
-  add(key: BloomKey): boolean {
-    return this.addHash(this.#rehash(key));
-  }
-
-  has(key: BloomKey): boolean {
-    return this.hasHash(this.#rehash(key));
-  }
-
-  addAll(keys: Iterable<BloomKey>): number {
-    let added = 0;
-    for (const key of keys) if (this.add(key)) added++;
-    return added;
   }
 
   addHash(hash: KeyHash): boolean {

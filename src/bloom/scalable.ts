@@ -2,10 +2,10 @@ import { amount, integer, refuse } from '../core/check.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { BloomFilter } from './bloom-filter.ts';
 import { createBloomFilter } from './bloom-filter.ts';
+import { ByHash } from './by-hash.ts';
 import type { BloomHashOptions, BloomKey, KeyHash } from './key.ts';
-import { createRehasher } from './key.ts';
 import type { BloomLayout } from './size.ts';
-import { bloomSize, checkRate } from './size.ts';
+import { bloomSize, checkRate, floorOf } from './size.ts';
 
 /** Options of {@link createScalableBloom}. */
 export interface ScalableBloomOptions extends BloomHashOptions {
@@ -90,12 +90,11 @@ export function createScalableBloom(options: ScalableBloomOptions): GrowingFilte
 /** A rate below it is no filter's; the few stages that would want one exceed their share by less than it. */
 const LEAST_STAGE_RATE = 1e-15;
 
-class StagedFilter implements GrowingFilter {
+class StagedFilter extends ByHash implements GrowingFilter {
   readonly #options: ScalableBloomOptions;
   readonly #growth: number;
   readonly #tightening: number;
   readonly #maxBytes: number;
-  readonly #rehash: (key: BloomKey) => KeyHash;
   /** The newest last. */
   #stages: BloomFilter[] = [];
   /** Keys the newest stage has room for. */
@@ -104,6 +103,7 @@ class StagedFilter implements GrowingFilter {
   #bytes = 0;
 
   constructor(options: ScalableBloomOptions) {
+    super(options);
     const { initialCapacity, falsePositiveRate, growth = 2, tightening = 0.85, maxBytes = Infinity } = options;
     integer('initialCapacity', initialCapacity, 1);
     if (checkRate(falsePositiveRate) < 1e-12)
@@ -112,22 +112,7 @@ class StagedFilter implements GrowingFilter {
     this.#growth = growth > 1 ? amount('growth', growth, 1, 16) : refuse('growth', 'a number above 1', growth);
     this.#tightening = amount('tightening', tightening, 0.1, 0.99);
     this.#maxBytes = amount('maxBytes', maxBytes, 1);
-    this.#rehash = createRehasher(options);
     this.clear();
-  }
-
-  add(key: BloomKey): boolean {
-    return this.addHash(this.#rehash(key));
-  }
-
-  has(key: BloomKey): boolean {
-    return this.hasHash(this.#rehash(key));
-  }
-
-  addAll(keys: Iterable<BloomKey>): number {
-    let added = 0;
-    for (const key of keys) if (this.add(key)) added++;
-    return added;
   }
 
   addHash(hash: KeyHash): boolean {
@@ -165,9 +150,11 @@ class StagedFilter implements GrowingFilter {
     const { initialCapacity, falsePositiveRate, layout = 'blocked', seed, secret } = this.#options;
     const stage = this.#stages.length;
     const share = (1 - this.#tightening) * this.#tightening ** stage;
+    const capacity = Math.ceil(initialCapacity * this.#growth ** stage);
+    const least = secret ? floorOf(capacity) : LEAST_STAGE_RATE;
     const settings = {
-      capacity: Math.ceil(initialCapacity * this.#growth ** stage),
-      falsePositiveRate: Math.max(falsePositiveRate * share, LEAST_STAGE_RATE),
+      capacity,
+      falsePositiveRate: Math.max(falsePositiveRate * share, least, LEAST_STAGE_RATE),
       layout,
     };
     const bytes = this.#bytes + bloomSize(settings).bytes;

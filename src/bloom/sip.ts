@@ -13,20 +13,20 @@ export type SipKey = readonly [low: number, high: number];
 /** Hashes `text` as its UTF-8 bytes, as `hashText` of the core does. */
 export function sipText(out: Hash128, text: string, key: SipKey): void {
   const { length } = text;
+  if (length >= 48) return sipEncoded(out, text, key);
   let v0 = key[0];
   let v1 = key[1] ^ 0xee;
   let v2 = key[0] ^ 0x6c796765;
   let v3 = key[1] ^ 0x74656462;
-  let codes = length < 48 ? 0 : 0x80;
-  for (let at = 0; at <= length && codes < 0x80; at += 4) {
+  // All character codes seen, or'ed, two to a word.
+  let codes = 0;
+  for (let at = 0; at <= length; at += 4) {
     let word = length << 24;
     if (at + 4 <= length) {
-      const c0 = text.charCodeAt(at);
-      const c1 = text.charCodeAt(at + 1);
-      const c2 = text.charCodeAt(at + 2);
-      const c3 = text.charCodeAt(at + 3);
-      codes |= c0 | c1 | c2 | c3;
-      word = c0 | (c1 << 8) | (c2 << 16) | (c3 << 24);
+      const even = text.charCodeAt(at) | (text.charCodeAt(at + 2) << 16);
+      const odd = text.charCodeAt(at + 1) | (text.charCodeAt(at + 3) << 16);
+      codes |= even | odd;
+      word = even | (odd << 8);
     } else {
       for (let next = at; next < length; next++) {
         const code = text.charCodeAt(next);
@@ -47,7 +47,12 @@ export function sipText(out: Hash128, text: string, key: SipKey): void {
     v2 = (v2 << 16) | (v2 >>> 16);
     v0 ^= word;
   }
-  if (codes < 0x80) return end(out, v0, v1, v2, v3);
+  if (codes & 0xff80ff80) sipEncoded(out, text, key);
+  else end(out, v0, v1, v2, v3);
+}
+
+/** Hashes text that is long or not ASCII. */
+function sipEncoded(out: Hash128, text: string, key: SipKey): void {
   const bytes = encodeText(text);
   sipBytes(out, bytes, key, encodedLength);
 }

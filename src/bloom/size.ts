@@ -83,6 +83,16 @@ export function checkRate(rate: number): number {
     : refuse('falsePositiveRate', `a number of at least ${LEAST_RATE} and below 1`, rate);
 }
 
+/** What 64 bits of keyed hash can keep: two keys in `capacity` that share all of them add less than a hundredth to it. */
+export function floorOf(capacity: number): number {
+  return capacity / 2 ** 57;
+}
+
+export function checkFloor(rate: number, capacity: number): void {
+  const floor = floorOf(capacity);
+  if (rate < floor) refuse('falsePositiveRate', `at least ${floor} for so many keys with a secret`, rate);
+}
+
 /** The least multiple of `unit` bits, from `from` units on, that keeps `target` with the best number of hashes. */
 function smallest(
   unit: number,
@@ -172,9 +182,4 @@ function power(base: number, exponent: number): number {
     base *= base;
   }
   return result;
-}
-
-/** What scales 32 bits of hash to the number of a block, or of a bit of a filter without blocks. */
-export function scaleOf(bits: number, isBlocked: boolean): number {
-  return (isBlocked ? bits / BLOCK : bits) / MOST_BITS;
 }

@@ -143,6 +143,11 @@ export interface CircuitBreaker extends Policy {
   readonly retryAfterMs: number;
   /** Closed with no failure counted and nothing in flight: nothing is lost by forgetting it. */
   readonly isIdle: boolean;
+  /**
+   * Asked before each trial of a half-open circuit; while it answers `false`, calls are turned away. For
+   * whoever decides about trials from outside, as `shareCircuit` does. One that throws means `false`.
+   */
+  trialGate?: (() => boolean) | undefined;
   /** Asks to make a call without a wrapper. `null` when it may not be made; settle the permit otherwise. */
   tryAcquire(): Permit | null;
   /** Counts at this moment. */

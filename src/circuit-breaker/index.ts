@@ -21,5 +21,8 @@ export type { TimeWindowOptions } from './time-window.ts';
 export type { WindowRuleOptions } from './window-rule.ts';
 export { createBreakerRegistry } from './registry.ts';
 export type { BreakerRegistry, BreakerRegistryOptions } from './registry.ts';
+export { shareCircuit } from './shared.ts';
+export type { SharedCircuit, SharedCircuitEvent, SharedCircuitOptions, SharedCircuitStats } from './shared.ts';
+export type { CircuitReport, FleetView, SharedBreakerStore, TrialRequest } from './shared-store.ts';
 export { CircuitOpenError } from './errors.ts';
 export type { CallContext, Operation, Outcome, Policy, RunOptions } from '../core/policy.ts';

@@ -33,6 +33,8 @@ export interface AdmittedCall extends TrackedCall {
  */
 export abstract class StateMachine extends BindablePolicy {
   readonly name: string;
+  // Declared only: a circuit that is not shared has no such field.
+  declare trialGate?: (() => boolean) | undefined;
   /** True where a call is let through without looking at anything. */
   protected isPlain: boolean = false;
   protected generation: number = 0;
@@ -121,7 +123,10 @@ export abstract class StateMachine extends BindablePolicy {
 
   #admitsAt(nowMs: number): boolean {
     if (this.#state === 'closed') return !this.#isOverrun(nowMs) && this.#rampAdmits(nowMs);
-    if (this.#state === 'half-open') return (this.#trials?.size ?? 0) < this.settings.maxConcurrent;
+    if (this.#state === 'half-open') {
+      const hasPlace = (this.#trials?.size ?? 0) < this.settings.maxConcurrent;
+      return hasPlace && (!this.trialGate || guarded(false, this.trialGate));
+    }
     return this.#state === 'disabled' || this.#state === 'metrics-only';
   }
 

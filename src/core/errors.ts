@@ -3,10 +3,24 @@ export type ErrorCode =
   | 'ERR_BLOOM_FULL'
   | 'ERR_BLOOM_MISMATCH'
   | 'ERR_BULKHEAD_REJECTED'
+  | 'ERR_CACHE_CLOSED'
   | 'ERR_CHAOS_FAULT'
   | 'ERR_CIRCUIT_OPEN'
+  | 'ERR_FETCH_FAILED'
   | 'ERR_HEDGE_SUPERSEDED'
   | 'ERR_NO_WORKER_ID'
+  | 'ERR_POOL_CLOSED'
+  | 'ERR_POOL_CREATE'
+  | 'ERR_POOL_CREATE_TIMEOUT'
+  | 'ERR_POOL_HOOK_TIMEOUT'
+  | 'ERR_POOL_LEASE_RELEASED'
+  | 'ERR_POOL_QUEUE_FULL'
+  | 'ERR_POOL_TIMEOUT'
+  | 'ERR_RATE_LIMITED'
+  | 'ERR_RATE_LIMIT_CLOSED'
+  | 'ERR_RATE_LIMIT_COST'
+  | 'ERR_RATE_LIMIT_MAX_WAIT'
+  | 'ERR_RATE_LIMIT_QUEUE_FULL'
   | 'ERR_SAGA_CANCELLED'
   | 'ERR_SAGA_COMPENSATED'
   | 'ERR_SAGA_CONFLICT'
@@ -22,8 +36,8 @@ export type ErrorCode =
   | 'ERR_TIMEOUT'
   | 'ERR_WORKER_LEASE_LOST';
 
-/** The codes of calls that were turned away before their operation was started. */
-const REJECTION_CODES: readonly string[] = ['ERR_BULKHEAD_REJECTED', 'ERR_CIRCUIT_OPEN'];
+/** How the codes of calls begin that were turned away before their operation was started. */
+const REJECTION = /^ERR_(?:BULKHEAD_REJECTED|CIRCUIT_OPEN|RATE_LIMIT)/;
 
 function brand(): symbol {
   return Symbol.for('holdfast.error');
@@ -95,11 +109,11 @@ export function isHoldfastError(value: unknown, code?: ErrorCode): value is Hold
 
 /**
  * Tells whether `error` turned a call away before its operation was started: an open circuit, a
- * full bulkhead. Such an error says nothing about the dependency, so circuit breakers do not count
+ * full bulkhead, a rate limit. Such an error says nothing about the dependency, so circuit breakers do not count
  * it and retries do not repeat it, unless told to.
  */
 export function isRejection(error: unknown): boolean {
-  return isHoldfastError(error) && REJECTION_CODES.includes(error.code);
+  return isHoldfastError(error) && REJECTION.test(String(error.code));
 }
 
 /**

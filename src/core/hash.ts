@@ -6,7 +6,8 @@
  * its bytes, and no two texts collide by encoding.
  *
  * The reading and mixing is written out by hand where it runs for every key: as small functions it takes half as long
- * again, because V8 stops inlining before it has them all.
+ * again, because V8 stops inlining before it has them all. The multipliers stand there as literals, as a bundler makes
+ * variables of a module's constants, which V8 then loads and converts to integers at each use.
  */
 
 /** Receives the 128 bits as four signed 32-bit words; make one and reuse it, so that hashing allocates nothing. */
@@ -22,14 +23,6 @@ export function newHash128(): Hash128 {
   return { a: 0, b: 0, c: 0, d: 0 };
 }
 
-const C1 = 0x239b961b;
-const C2 = 0xab0e9789;
-const C3 = 0x38b34ae5;
-const C4 = 0xa1e38b93;
-
-/** From here on the engine's own encoder is quicker than reading character by character. */
-const LONG_TEXT = 48;
-
 /** Hashes `text` as its UTF-8 bytes. */
 export function hashText(out: Hash128, text: string, seed: number): void {
   const { length } = text;
@@ -38,41 +31,35 @@ export function hashText(out: Hash128, text: string, seed: number): void {
   let c = a;
   let d = a;
   let at = 0;
-  if (length >= LONG_TEXT) return hashEncoded(out, text, a);
-  // All character codes seen, or'ed: above 0x7f when one of them was not ASCII.
+  // From here on the engine's own encoder is quicker than reading character by character.
+  if (length >= 48) return hashEncoded(out, text, a);
+  // All character codes seen, or'ed, two to a word: has other bits than those of ASCII when one of them was not ASCII.
   let codes = 0;
   for (; at + 16 <= length; at += 16) {
-    let c0 = text.charCodeAt(at);
-    let c1 = text.charCodeAt(at + 1);
-    let c2 = text.charCodeAt(at + 2);
-    let c3 = text.charCodeAt(at + 3);
-    codes |= c0 | c1 | c2 | c3;
-    let k = Math.imul(c0 | (c1 << 8) | (c2 << 16) | (c3 << 24), C1);
-    a ^= Math.imul((k << 15) | (k >>> 17), C2);
+    // Read before anything is mixed: fewer values are then alive while V8 finds out, for each character, where it is.
+    let k0 = text.charCodeAt(at) | (text.charCodeAt(at + 2) << 16);
+    const odd0 = text.charCodeAt(at + 1) | (text.charCodeAt(at + 3) << 16);
+    codes |= k0 | odd0;
+    k0 = Math.imul(k0 | (odd0 << 8), 0x239b961b);
+    let k1 = text.charCodeAt(at + 4) | (text.charCodeAt(at + 6) << 16);
+    const odd1 = text.charCodeAt(at + 5) | (text.charCodeAt(at + 7) << 16);
+    codes |= k1 | odd1;
+    k1 = Math.imul(k1 | (odd1 << 8), 0xab0e9789);
+    let k2 = text.charCodeAt(at + 8) | (text.charCodeAt(at + 10) << 16);
+    const odd2 = text.charCodeAt(at + 9) | (text.charCodeAt(at + 11) << 16);
+    codes |= k2 | odd2;
+    k2 = Math.imul(k2 | (odd2 << 8), 0x38b34ae5);
+    let k3 = text.charCodeAt(at + 12) | (text.charCodeAt(at + 14) << 16);
+    const odd3 = text.charCodeAt(at + 13) | (text.charCodeAt(at + 15) << 16);
+    codes |= k3 | odd3;
+    k3 = Math.imul(k3 | (odd3 << 8), 0xa1e38b93);
+    a ^= Math.imul((k0 << 15) | (k0 >>> 17), 0xab0e9789);
     a = (Math.imul((((a << 19) | (a >>> 13)) + b) | 0, 5) + 0x561ccd1b) | 0;
-    c0 = text.charCodeAt(at + 4);
-    c1 = text.charCodeAt(at + 5);
-    c2 = text.charCodeAt(at + 6);
-    c3 = text.charCodeAt(at + 7);
-    codes |= c0 | c1 | c2 | c3;
-    k = Math.imul(c0 | (c1 << 8) | (c2 << 16) | (c3 << 24), C2);
-    b ^= Math.imul((k << 16) | (k >>> 16), C3);
+    b ^= Math.imul((k1 << 16) | (k1 >>> 16), 0x38b34ae5);
     b = (Math.imul((((b << 17) | (b >>> 15)) + c) | 0, 5) + 0x0bcaa747) | 0;
-    c0 = text.charCodeAt(at + 8);
-    c1 = text.charCodeAt(at + 9);
-    c2 = text.charCodeAt(at + 10);
-    c3 = text.charCodeAt(at + 11);
-    codes |= c0 | c1 | c2 | c3;
-    k = Math.imul(c0 | (c1 << 8) | (c2 << 16) | (c3 << 24), C3);
-    c ^= Math.imul((k << 17) | (k >>> 15), C4);
+    c ^= Math.imul((k2 << 17) | (k2 >>> 15), 0xa1e38b93);
     c = (Math.imul((((c << 15) | (c >>> 17)) + d) | 0, 5) + 0x96cd1c35) | 0;
-    c0 = text.charCodeAt(at + 12);
-    c1 = text.charCodeAt(at + 13);
-    c2 = text.charCodeAt(at + 14);
-    c3 = text.charCodeAt(at + 15);
-    codes |= c0 | c1 | c2 | c3;
-    k = Math.imul(c0 | (c1 << 8) | (c2 << 16) | (c3 << 24), C4);
-    d ^= Math.imul((k << 18) | (k >>> 14), C1);
+    d ^= Math.imul((k3 << 18) | (k3 >>> 14), 0x239b961b);
     d = (Math.imul((((d << 13) | (d >>> 19)) + a) | 0, 5) + 0x32ac3b17) | 0;
   }
   for (let lane = 0; at < length; lane++) {
@@ -92,38 +79,13 @@ export function hashText(out: Hash128, text: string, seed: number): void {
         k |= code << shift;
       }
     }
-    if (lane === 0) a ^= Math.imul(turn(Math.imul(k, C1), 15), C2);
-    else if (lane === 1) b ^= Math.imul(turn(Math.imul(k, C2), 16), C3);
-    else if (lane === 2) c ^= Math.imul(turn(Math.imul(k, C3), 17), C4);
-    else d ^= Math.imul(turn(Math.imul(k, C4), 18), C1);
+    if (lane === 0) a ^= Math.imul(turn(Math.imul(k, 0x239b961b), 15), 0xab0e9789);
+    else if (lane === 1) b ^= Math.imul(turn(Math.imul(k, 0xab0e9789), 16), 0x38b34ae5);
+    else if (lane === 2) c ^= Math.imul(turn(Math.imul(k, 0x38b34ae5), 17), 0xa1e38b93);
+    else d ^= Math.imul(turn(Math.imul(k, 0xa1e38b93), 18), 0x239b961b);
   }
-  if (codes > 0x7f) hashEncoded(out, text, seed);
-  else {
-    a ^= length;
-    b ^= length;
-    c ^= length;
-    d ^= length;
-    a = (a + b + c + d) | 0;
-    b = (b + a) | 0;
-    c = (c + a) | 0;
-    d = (d + a) | 0;
-    a = Math.imul(a ^ (a >>> 16), 0x85ebca6b);
-    b = Math.imul(b ^ (b >>> 16), 0x85ebca6b);
-    c = Math.imul(c ^ (c >>> 16), 0x85ebca6b);
-    d = Math.imul(d ^ (d >>> 16), 0x85ebca6b);
-    a = Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
-    b = Math.imul(b ^ (b >>> 13), 0xc2b2ae35);
-    c = Math.imul(c ^ (c >>> 13), 0xc2b2ae35);
-    d = Math.imul(d ^ (d >>> 13), 0xc2b2ae35);
-    b ^= b >>> 16;
-    c ^= c >>> 16;
-    d ^= d >>> 16;
-    a = ((a ^ (a >>> 16)) + b + c + d) | 0;
-    out.a = a;
-    out.b = (b + a) | 0;
-    out.c = (c + a) | 0;
-    out.d = (d + a) | 0;
-  }
+  if (codes & 0xff80ff80) hashEncoded(out, text, seed);
+  else finish(out, a, b, c, d, length);
 }
 
 /** Hashes text that is long or not ASCII. */
@@ -141,37 +103,37 @@ export function hashBytes(out: Hash128, bytes: Uint8Array, seed: number, length:
   let at = 0;
   for (; at + 16 <= length; at += 16) {
     let k = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-    k = Math.imul(k, C1);
-    a ^= Math.imul((k << 15) | (k >>> 17), C2);
+    k = Math.imul(k, 0x239b961b);
+    a ^= Math.imul((k << 15) | (k >>> 17), 0xab0e9789);
     a = (Math.imul((((a << 19) | (a >>> 13)) + b) | 0, 5) + 0x561ccd1b) | 0;
     k = bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24);
-    k = Math.imul(k, C2);
-    b ^= Math.imul((k << 16) | (k >>> 16), C3);
+    k = Math.imul(k, 0xab0e9789);
+    b ^= Math.imul((k << 16) | (k >>> 16), 0x38b34ae5);
     b = (Math.imul((((b << 17) | (b >>> 15)) + c) | 0, 5) + 0x0bcaa747) | 0;
     k = bytes[at + 8]! | (bytes[at + 9]! << 8) | (bytes[at + 10]! << 16) | (bytes[at + 11]! << 24);
-    k = Math.imul(k, C3);
-    c ^= Math.imul((k << 17) | (k >>> 15), C4);
+    k = Math.imul(k, 0x38b34ae5);
+    c ^= Math.imul((k << 17) | (k >>> 15), 0xa1e38b93);
     c = (Math.imul((((c << 15) | (c >>> 17)) + d) | 0, 5) + 0x96cd1c35) | 0;
     k = bytes[at + 12]! | (bytes[at + 13]! << 8) | (bytes[at + 14]! << 16) | (bytes[at + 15]! << 24);
-    k = Math.imul(k, C4);
-    d ^= Math.imul((k << 18) | (k >>> 14), C1);
+    k = Math.imul(k, 0xa1e38b93);
+    d ^= Math.imul((k << 18) | (k >>> 14), 0x239b961b);
     d = (Math.imul((((d << 13) | (d >>> 19)) + a) | 0, 5) + 0x32ac3b17) | 0;
   }
   for (let lane = 0; at < length; lane++) {
     let k = 0;
     for (let shift = 0; shift < 32 && at < length; shift += 8) k |= bytes[at++]! << shift;
-    if (lane === 0) a ^= Math.imul(turn(Math.imul(k, C1), 15), C2);
-    else if (lane === 1) b ^= Math.imul(turn(Math.imul(k, C2), 16), C3);
-    else if (lane === 2) c ^= Math.imul(turn(Math.imul(k, C3), 17), C4);
-    else d ^= Math.imul(turn(Math.imul(k, C4), 18), C1);
+    if (lane === 0) a ^= Math.imul(turn(Math.imul(k, 0x239b961b), 15), 0xab0e9789);
+    else if (lane === 1) b ^= Math.imul(turn(Math.imul(k, 0xab0e9789), 16), 0x38b34ae5);
+    else if (lane === 2) c ^= Math.imul(turn(Math.imul(k, 0x38b34ae5), 17), 0xa1e38b93);
+    else d ^= Math.imul(turn(Math.imul(k, 0xa1e38b93), 18), 0x239b961b);
   }
   finish(out, a, b, c, d, length);
 }
 
 /** Hashes the eight bytes of two little-endian words, as a 64-bit integer has. */
 export function hashWords(out: Hash128, low: number, high: number, seed: number): void {
-  const a = seed ^ Math.imul(turn(Math.imul(low, C1), 15), C2);
-  const b = seed ^ Math.imul(turn(Math.imul(high, C2), 16), C3);
+  const a = seed ^ Math.imul(turn(Math.imul(low, 0x239b961b), 15), 0xab0e9789);
+  const b = seed ^ Math.imul(turn(Math.imul(high, 0xab0e9789), 16), 0x38b34ae5);
   finish(out, a, b, seed, seed, 8);
 }
 
@@ -217,7 +179,7 @@ export let encodedLength = 0;
 export function encodeText(text: string): Uint8Array {
   const { length } = text;
   const bytes = length * 3 > KEPT ? new Uint8Array(length * 3) : (kept ??= new Uint8Array(KEPT));
-  if (length >= LONG_TEXT) {
+  if (length >= 48) {
     encodedLength = (encoder ??= new TextEncoder()).encodeInto(text, bytes).written;
     // The encoder turns every lone surrogate into the same three bytes, so what is not ASCII is not its to encode.
     if (encodedLength === length) return bytes;

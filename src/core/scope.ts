@@ -5,6 +5,13 @@ export interface AbortListener {
   onAbort(reason: unknown): void;
 }
 
+/** Where an abort can come from. */
+export interface AbortSource {
+  /** Tells `listener` of an abort to come. One that has been is for the caller to check first. */
+  listen(listener: AbortListener): void;
+  unlisten(listener: AbortListener): void;
+}
+
 /**
  * A stretch of a call that ends together: the whole call, one attempt, what runs under one timeout.
  *
@@ -12,7 +19,7 @@ export interface AbortListener {
  * abort goes down the chain to those that listen; a scope that nobody reads or listens to follows
  * nothing and costs nothing, and the caller's signal gets one listener per call at most.
  */
-export class Scope implements CallContext, AbortListener {
+export class Scope implements CallContext, AbortListener, AbortSource {
   readonly attempt: number;
   readonly #outer: Scope | AbortSignal | undefined;
   readonly #isBranch: boolean;
@@ -49,7 +56,6 @@ export class Scope implements CallContext, AbortListener {
     return this.#hasAborted ? this.#reason : this.#outer?.reason;
   }
 
-  /** Tells `listener` of an abort to come. One that has been is for the caller to check first. */
   listen(listener: AbortListener): void {
     if (!this.#outer && !this.#isBranch) return; // nothing can abort it
     (this.#listeners ??= new Set()).add(listener);

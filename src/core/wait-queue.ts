@@ -1,8 +1,8 @@
 import type { Clock, TimerHandle } from './clock.ts';
-import type { AbortListener, Scope } from './scope.ts';
+import type { AbortListener, AbortSource } from './scope.ts';
 
-/** Waiters of one priority, in order of arrival: a list through the waiters themselves. */
-interface Lane {
+/** Waiters that are served in order of arrival, as those of one priority are: a list through the waiters themselves. */
+export interface Lane {
   readonly priority: number;
   head: Waiter | undefined;
   tail: Waiter | undefined;
@@ -27,7 +27,7 @@ export abstract class Waiter implements AbortListener {
   /** For the queue only. */
   queue: WaitQueue<Waiter> | undefined;
   /** For the queue only. */
-  scope: Scope | undefined;
+  scope: AbortSource | undefined;
 
   /** The deadline passed; the waiter has left the queue. Must not throw. */
   abstract onExpire(): void;
@@ -46,7 +46,9 @@ export interface WaitOptions {
   /** Reading of the clock from which the wait is over. @defaultValue Infinity */
   readonly deadlineMs?: number;
   /** Its abort ends the wait. */
-  readonly scope?: Scope;
+  readonly scope?: AbortSource;
+  /** Whom it waits with, where lanes are served in turn. @defaultValue '' */
+  readonly lane?: string;
 }
 
 /** Whether the wait of `a` ends before that of `b`: by deadline, then by arrival. */
@@ -96,15 +98,13 @@ export class WaitQueue<W extends Waiter> {
 
   /** The one to be served next. */
   peek(): W | undefined {
-    return this.#lanes.at(-1)?.head as W | undefined;
+    return this.firstLane()?.head as W | undefined;
   }
 
-  /** Queues `waiter` behind those of its priority. */
+  /** Queues `waiter` behind those of its lane. */
   push(waiter: W, options: WaitOptions = {}): void {
-    const { priority = 0, deadlineMs = Infinity, scope } = options;
-    const at = this.#laneAt(priority);
-    let lane = this.#lanes[at];
-    if (lane?.priority !== priority) this.#lanes.splice(at, 0, (lane = { priority, head: undefined, tail: undefined }));
+    const { deadlineMs = Infinity, scope } = options;
+    const lane = this.openLane(options);
     waiter.lane = lane;
     waiter.queue = this as unknown as WaitQueue<Waiter>;
     waiter.before = lane.tail;
@@ -138,13 +138,31 @@ export class WaitQueue<W extends Waiter> {
     else lane.head = behind;
     if (behind) behind.before = before;
     else lane.tail = before;
-    if (!lane.head) this.#lanes.splice(this.#laneAt(lane.priority), 1);
+    if (!lane.head) this.dropLane(lane);
     waiter.lane = waiter.queue = waiter.before = waiter.behind = undefined;
     waiter.scope?.unlisten(waiter);
     waiter.scope = undefined;
     this.#length--;
     if (waiter.deadlineMs < Infinity) this.#dropDeadline();
     return true;
+  }
+
+  /** The lane whose head is served next. */
+  protected firstLane(): Lane | undefined {
+    return this.#lanes.at(-1);
+  }
+
+  /** The lane to wait in, made where there is none. */
+  protected openLane({ priority = 0 }: WaitOptions): Lane {
+    const at = this.#laneAt(priority);
+    let lane = this.#lanes[at];
+    if (lane?.priority !== priority) this.#lanes.splice(at, 0, (lane = { priority, head: undefined, tail: undefined }));
+    return lane;
+  }
+
+  /** Forgets an empty lane. */
+  protected dropLane(lane: Lane): void {
+    this.#lanes.splice(this.#laneAt(lane.priority), 1);
   }
 
   /** Where the lane of `priority` stands, or would stand. */

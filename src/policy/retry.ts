@@ -113,7 +113,8 @@ export function retry(options: RetryOptions = {}): Policy {
 
   const whyNot = (attempt: number, hintMs: number): GiveUpReason | undefined => {
     if (attempt >= maxAttempts) return 'max-attempts';
-    if (hintMs > maxRetryAfterMs) return 'retry-after';
+    // A wait that never ends is none: whoever asks for it is never to be asked again.
+    if (hintMs > maxRetryAfterMs || hintMs === Infinity) return 'retry-after';
     return withdraw(budget) ? undefined : 'budget';
   };
 

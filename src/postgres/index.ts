@@ -11,6 +11,9 @@ export type {
   SqlQuery,
   SqlValue,
 } from './client.ts';
+export type { StoredRateLimiterOptions, StoredRateLimitEvent } from '../rate-limit/stored-options.ts';
+export { postgresRateLimiter } from './rate-limit.ts';
+export type { PostgresRateLimiterOptions } from './rate-limit.ts';
 export { postgresWorkerLeaseStore } from './worker-lease.ts';
 export type { PostgresWorkerLeaseStoreOptions } from './worker-lease.ts';
 export { postgresSagaStore } from './saga-store.ts';

@@ -1,6 +1,7 @@
 import { amount, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { shortClock } from '../core/clock.ts';
+import { withDeadline } from '../core/deadline.ts';
 import type {
   ClaimQuery,
   NewSaga,
@@ -16,7 +17,7 @@ import type {
 } from '../saga/saga-store.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { SqlClient, SqlQuery, SqlValue } from './client.ts';
-import { Deadline, within } from './deadline.ts';
+import { PausableDeadline } from './pausable-deadline.ts';
 import { migrateSagas } from './saga-migrate.ts';
 
 /** Options of {@link postgresSagaStore}. */
@@ -169,7 +170,7 @@ class TableStore implements PostgresSagaStore {
     { id, fence, seq }: Pick<SagaWrite, 'id' | 'fence' | 'seq'>,
     fn: (tx: SqlQuery) => PromiseLike<SagaWrite>,
   ): Promise<'written' | 'present' | 'stale'> {
-    const deadline = new Deadline(this.#timeoutMs, this.#clock);
+    const deadline = new PausableDeadline(this.#timeoutMs, this.#clock);
     // The server has its time before and after the step; how long the step takes is the runner's business.
     return deadline.watch(async () => {
       const verdict = await this.#client.transaction(async (query) => {
@@ -197,7 +198,9 @@ class TableStore implements PostgresSagaStore {
   }
 
   #call(verb: string, ...params: readonly SqlValue[]): Promise<string | null> {
-    return within(this.#timeoutMs, this.#clock, () => this.#answer(this.#client.query, verb, ...params));
+    return withDeadline('PostgreSQL', { timeoutMs: this.#timeoutMs, clock: this.#clock }, () =>
+      this.#answer(this.#client.query, verb, ...params),
+    );
   }
 
   async #answer(query: SqlQuery, verb: string, ...params: readonly SqlValue[]): Promise<string | null> {

@@ -1,6 +1,8 @@
 import { amount, integer, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
-import { systemClock } from '../core/clock.ts';
+import { shortClock } from '../core/clock.ts';
+import type { Deadline } from '../core/deadline.ts';
+import { withDeadline } from '../core/deadline.ts';
 import type {
   LeaseGrant,
   LeaseRelease,
@@ -9,7 +11,6 @@ import type {
   WorkerLeaseStore,
 } from '../snowflake/lease-store.ts';
 import type { SqlClient } from './client.ts';
-import { within } from './deadline.ts';
 
 /** Options of {@link postgresWorkerLeaseStore}. */
 export interface PostgresWorkerLeaseStoreOptions {
@@ -32,8 +33,8 @@ export interface PostgresWorkerLeaseStoreOptions {
 /**
  * Keeps worker leases in a PostgreSQL table, a row for each worker id.
  *
- * Up to 65 536 worker ids in a pool. Each verb is one statement; `clock_timestamp()` of the server decides. A grant is on disk before it is answered,
- * also where `synchronous_commit` is off, so that a crash of the server loses none.
+ * Up to 65 536 worker ids in a pool. Each verb is one statement; `clock_timestamp()` of the server decides. A grant is
+ * on disk before it is answered, also where `synchronous_commit` is off, so that a crash of the server loses none.
  *
  * @example
  * ```ts no-run
@@ -51,10 +52,10 @@ export function postgresWorkerLeaseStore(
   client: SqlClient,
   options: PostgresWorkerLeaseStoreOptions = {},
 ): WorkerLeaseStore {
-  const { table = 'holdfast_worker_leases', timeoutMs = 2000, clock = systemClock } = options;
+  const { table = 'holdfast_worker_leases', timeoutMs = 2000, clock = shortClock } = options;
   if (typeof client?.query !== 'function') refuse('client', 'a SqlClient', client);
   if (!/^([a-z_]\w*\.)?[a-z_]\w*$/i.test(table)) refuse('table', 'a plain name, with a schema or without', table);
-  return new TableStore(client, table, amount('timeoutMs', timeoutMs, 1), clock);
+  return new TableStore(client, table, { timeoutMs: amount('timeoutMs', timeoutMs, 1, 2 ** 31 - 1), clock });
 }
 
 /**
@@ -72,23 +73,22 @@ const MOST_IDS = 65_536;
 class TableStore implements WorkerLeaseStore {
   readonly #client: SqlClient;
   readonly #table: string;
-  readonly #timeoutMs: number;
-  readonly #clock: Clock;
+  readonly #limits: Deadline;
 
-  constructor(client: SqlClient, table: string, timeoutMs: number, clock: Clock) {
+  constructor(client: SqlClient, table: string, limits: Deadline) {
     this.#client = client;
     this.#table = table;
-    this.#timeoutMs = timeoutMs;
-    this.#clock = clock;
+    this.#limits = limits;
   }
 
   async acquire(request: LeaseRequest): Promise<LeaseGrant | null> {
     // The first use of a pool makes all its rows.
     integer('workerIds', request.workerIds, 1, MOST_IDS);
     // All statements within one deadline.
-    return within(this.#timeoutMs, this.#clock, async () => {
+    return this.#bounded(async (isOver) => {
       const grant = await this.#grant(request);
-      if (grant || !(await this.#addMissing(request))) return grant;
+      // What nobody waits for any more would only take a worker id away.
+      if (grant || isOver() || !(await this.#addMissing(request)) || isOver()) return grant;
       return this.#grant(request);
     });
   }
@@ -98,14 +98,14 @@ class TableStore implements WorkerLeaseStore {
       UPDATE ${this.#table} AS l SET until_ms = greatest(l.until_ms, clock.us / 1000 + $4::bigint) FROM clock
       WHERE l.pool = $1::text AND l.worker_id = $2::int AND l.fencing_token = $3::bigint AND l.is_held
       RETURNING l.until_ms::text`;
-    return within(this.#timeoutMs, this.#clock, async () => {
+    return this.#bounded(async () => {
       const [row] = await orNone(this.#client.query(text, [pool, workerId, fencingToken, ttlMs]));
       return row ? Number(row['until_ms']) : null;
     });
   }
 
   async release({ pool, workerId, fencingToken, untilMs }: LeaseRelease): Promise<void> {
-    await within(this.#timeoutMs, this.#clock, () =>
+    await this.#bounded(() =>
       this.#client.query(
         `WITH ${CLOCK}
         UPDATE ${this.#table} AS l
@@ -117,6 +117,10 @@ class TableStore implements WorkerLeaseStore {
     );
   }
 
+  #bounded<T>(work: (isOver: () => boolean) => PromiseLike<T>): Promise<T> {
+    return withDeadline('PostgreSQL', this.#limits, work);
+  }
+
   /** The free worker id that has rested longest. A row that somebody else is about to take is passed over. */
   async #grant({ pool, workerIds, ttlMs }: LeaseRequest): Promise<LeaseGrant | null> {
     const text = `WITH ${CLOCK}, free AS (
@@ -124,7 +128,7 @@ class TableStore implements WorkerLeaseStore {
         WHERE r.pool = $1::text AND r.worker_id < $2::int AND (NOT r.is_held OR r.until_ms <= clock.us / 1000)
         ORDER BY r.until_ms, r.worker_id LIMIT 1 FOR UPDATE OF r SKIP LOCKED)
       UPDATE ${this.#table} AS l
-      SET is_held = true, from_ms = l.until_ms, until_ms = greatest(l.until_ms, clock.us / 1000) + $3::bigint,
+      SET is_held = true, from_ms = l.until_ms, until_ms = greatest(l.until_ms, clock.us / 1000 + $3::bigint),
         fencing_token = greatest(l.fencing_token + 1, clock.us)
       FROM free, clock WHERE l.pool = $1::text AND l.worker_id = free.worker_id
       RETURNING l.worker_id::text, l.fencing_token::text, l.from_ms::text, l.until_ms::text,

@@ -2,7 +2,8 @@ import type { RedisScript } from './script.ts';
 
 /*
  * The filter is one string: 48 bytes of header, the bits, and 16 digits of the microsecond at which it was made. One
- * key, so that it expires as a whole. All scripts answer 'other' when the key holds anything else.
+ * key, so that it expires as a whole. All scripts answer 'other' when the key holds anything else. Bytes go as hex, four
+ * at a time: one by one, or through string.gsub, the server would be held up ten times as long.
  *
  * ARGV: operation, header in hex, length of the string, milliseconds to live or 0; then
  *   add, has: bits per key, and that many bit numbers for each key -> a 1 or 0 for each: was it there
@@ -10,7 +11,12 @@ import type { RedisScript } from './script.ts';
  *   merge: first byte, and bytes in hex, which are or'ed to those there -> 'done'
  */
 export const BITMAP: RedisScript = {
-  lua: `local key, op, bytes, ttl = KEYS[1], ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
+  lua: () => `local key, op, bytes, ttl = KEYS[1], ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
+local function hex(part)
+  local words = {}
+  for at = 1, #part, 4 do words[#words + 1] = bit.tohex((struct.unpack('>i4', part, at))) end
+  return table.concat(words)
+end
 local kind = redis.call('TYPE', key).ok
 if kind == 'none' then
   if op == 'has' or op == 'read' then return '' end
@@ -21,14 +27,10 @@ if kind == 'none' then
   if ttl > 0 then redis.call('PEXPIRE', key, ttl) end
 else
   if kind ~= 'string' or redis.call('STRLEN', key) ~= bytes then return 'other' end
-  local found = redis.call('GETRANGE', key, 0, 47)
-  local head = string.gsub(found, '.', function(byte) return string.format('%02x', string.byte(byte)) end)
-  if head ~= ARGV[2] then return 'other' end
+  if hex(redis.call('GETRANGE', key, 0, 47)) ~= ARGV[2] then return 'other' end
 end
 if op == 'read' then
-  local part = redis.call('GETRANGE', key, ARGV[5], ARGV[6])
-  local digits = string.gsub(part, '.', function(byte) return string.format('%02x', string.byte(byte)) end)
-  return redis.call('GETRANGE', key, bytes - 16, bytes - 1) .. digits
+  return redis.call('GETRANGE', key, bytes - 16, bytes - 1) .. hex(redis.call('GETRANGE', key, ARGV[5], ARGV[6]))
 end
 if op == 'merge' then
   local from, digits, merged = tonumber(ARGV[5]), ARGV[6], {}
@@ -62,7 +64,7 @@ return table.concat(answers)`,
  * ARGV: operation, capacity, rate, milliseconds to live or 0, 1, and a hash for each key
  */
 export const MODULE: RedisScript = {
-  lua: `local key, op = KEYS[1], ARGV[1]
+  lua: () => `local key, op = KEYS[1], ARGV[1]
 local isThere = redis.call('EXISTS', key) == 1
 if not isThere then
   if op == 'has' then return '' end

@@ -4,9 +4,9 @@ import type { Header } from '../bloom/header.ts';
 import { writeHeader } from '../bloom/header.ts';
 import type { BloomHashOptions, BloomKey } from '../bloom/key.ts';
 import { createHasher, hashInto } from '../bloom/key.ts';
-import { positionsOf } from '../bloom/probe.ts';
+import { placesOf, positionsOf } from '../bloom/probe.ts';
 import type { BloomSizeOptions } from '../bloom/size.ts';
-import { bloomSize, HEADER, scaleOf, TRAILER } from '../bloom/size.ts';
+import { bloomSize, checkFloor, HEADER, TRAILER } from '../bloom/size.ts';
 import { amount, oneOf, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { HoldfastError } from '../core/errors.ts';
@@ -123,6 +123,7 @@ class BitmapBloom implements AsyncBloom {
     const { bits, hashes } = bloomSize(options);
     const isBlocked = layout === 'blocked';
     const hasher = createHasher(options);
+    if (hasher.secret) checkFloor(falsePositiveRate, capacity);
     this.#header = { capacity, falsePositiveRate, isBlocked, bits, hashes, hasher };
     const bytes = HEADER + bits / 8 + TRAILER;
     // The longest string of Redis.
@@ -200,12 +201,11 @@ class BitmapBloom implements AsyncBloom {
   /** What is sent of a key: the numbers of its bits, as Redis counts them, or its hash. */
   #argsOf(key: BloomKey): string[] {
     const hash = this.#hash;
-    const { bits, hashes, isBlocked, hasher } = this.#header;
-    hashInto(hash, key, hasher);
+    hashInto(hash, key, this.#header.hasher);
     if (this.#isModule)
       return [[hash.a, hash.b, hash.c].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('')];
     // Redis counts the bits of a byte from the highest, we from the lowest.
-    const positions = positionsOf({ hashes, scale: scaleOf(bits, isBlocked), isBlocked }, hash);
+    const positions = positionsOf(placesOf(this.#header), hash);
     return positions.map((at) => String(HEADER * 8 + at + 7 - 2 * (at % 8)));
   }
 

@@ -19,7 +19,7 @@ import type { RedisScript } from './script.ts';
  * writes those of Lua with 14 or 17 digits, depending on its version.
  */
 export const SAGAS: RedisScript = {
-  lua: `local K, call, at = KEYS[1], redis.call, 1
+  lua: () => `local K, call, at = KEYS[1], redis.call, 1
 local time = call('TIME')
 local us = time[1] * 1000000 + time[2]
 local now = math.floor(us / 1000)

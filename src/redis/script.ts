@@ -1,22 +1,17 @@
-import type { Clock } from '../core/clock.ts';
-import { systemClock } from '../core/clock.ts';
-import { HoldfastError } from '../core/errors.ts';
+import type { Deadline } from '../core/deadline.ts';
+import { withDeadline } from '../core/deadline.ts';
 import type { RedisSend } from './client.ts';
 import { sha1 } from './sha1.ts';
 
-/** A Lua script, in ASCII. Write it as a constant object; its hash is filled in at the first use. */
+/** A Lua script. Write it as a constant object; its text is asked for, and its hash filled in, at the first use. */
 export interface RedisScript {
-  readonly lua: string;
+  /** Its text, in ASCII. A function, as a text put together is not shaken off when nobody uses it. */
+  readonly lua: () => string;
   sha?: string;
 }
 
 /** How one call to Redis is bounded. */
-export interface RedisCallOptions {
-  /** After this the call rejects: a client waits for ever on a connection that swallows packets. */
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
-  readonly clock?: Clock | undefined;
-}
+export type RedisCallOptions = Deadline;
 
 /**
  * Sends one command. Rejects with what the client rejects with, with code ERR_STORE_TIMEOUT after
@@ -29,7 +24,7 @@ export function callRedis(
   key: string,
   options: RedisCallOptions,
 ): Promise<unknown> {
-  return bounded(options, async () => send(command, key));
+  return withDeadline('Redis', options, () => send(command, key));
 }
 
 /**
@@ -45,46 +40,18 @@ export function runScript(
   options: RedisCallOptions,
 ): Promise<unknown> {
   const rest = [String(keys.length), ...keys, ...args];
-  return bounded(options, async (isOver) => {
+  return withDeadline('Redis', options, async (isOver) => {
     try {
-      return await send(['EVALSHA', (script.sha ??= sha1(script.lua)), ...rest], keys[0]);
+      return await send(['EVALSHA', (script.sha ??= sha1(script.lua())), ...rest], keys[0]);
     } catch (error) {
       // Nobody waits any more for what would be sent now.
       if (isOver() || !isUnknownScript(error)) throw error;
     }
-    return send(['EVAL', script.lua, ...rest], keys[0]);
+    return send(['EVAL', script.lua(), ...rest], keys[0]);
   });
 }
 
 /** ioredis and node-redis pass the server's own words on; GLIDE has words of its own. */
 function isUnknownScript(error: unknown): boolean {
   return /NOSCRIPT|NoScriptError/.test(String((error as Error | undefined)?.message));
-}
-
-/** Settles as `work` does, or rejects at the deadline or the abort, whichever comes first. */
-function bounded(
-  { timeoutMs, signal, clock = systemClock }: RedisCallOptions,
-  work: (isOver: () => boolean) => Promise<unknown>,
-): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    let isOver = false;
-    const end = (): void => {
-      isOver = true;
-      clock.clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-    };
-    const onAbort = (): void => {
-      end();
-      reject(signal!.reason);
-    };
-    const timer = clock.setTimeout(() => {
-      end();
-      reject(new HoldfastError('ERR_STORE_TIMEOUT', `Redis did not answer within ${timeoutMs} ms`));
-    }, timeoutMs);
-    signal?.addEventListener('abort', onAbort);
-    work(() => isOver)
-      .finally(end)
-      .then(resolve, reject);
-  });
 }

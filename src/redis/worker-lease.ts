@@ -1,6 +1,6 @@
 import { amount, integer, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
-import { systemClock } from '../core/clock.ts';
+import { shortClock } from '../core/clock.ts';
 import type {
   LeaseGrant,
   LeaseRelease,
@@ -33,8 +33,9 @@ export interface RedisWorkerLeaseStoreOptions {
 /**
  * Keeps worker leases in Redis or Valkey, a hash for each pool.
  *
- * Up to 65 536 worker ids in a pool. Each verb is one script; the server's `TIME` decides. A server that lost everything is safe: worker ids it knows
- * nothing of start a `ttlMs` later. A failover to a replica that lacks the last write is not; see the guide.
+ * Up to 65 536 worker ids in a pool. Each verb is one script; the server's `TIME` decides. A server that lost
+ * everything is safe, unless its clock was set back: worker ids it knows nothing of start a `ttlMs` later. A failover to
+ * a replica that lacks the last write is not; see the guide.
  *
  * @example
  * ```ts no-run
@@ -49,10 +50,10 @@ export interface RedisWorkerLeaseStoreOptions {
  * @throws RangeError or TypeError for bad options.
  */
 export function redisWorkerLeaseStore(send: RedisSend, options: RedisWorkerLeaseStoreOptions = {}): WorkerLeaseStore {
-  const { prefix = 'holdfast:worker-lease:', timeoutMs = 2000, clock = systemClock } = options;
+  const { prefix = 'holdfast:worker-lease:', timeoutMs = 2000, clock = shortClock } = options;
   if (typeof send !== 'function') refuse('send', 'a function', send);
   if (typeof prefix !== 'string') refuse('prefix', 'a text', prefix);
-  const limits = { timeoutMs: amount('timeoutMs', timeoutMs, 1), clock };
+  const limits = { timeoutMs: amount('timeoutMs', timeoutMs, 1, 2 ** 31 - 1), clock };
   const run = (script: RedisScript, pool: string, ...args: readonly (string | number)[]): Promise<unknown> =>
     runScript(send, script, [prefix + pool], args.map(String), limits);
   return {
@@ -105,7 +106,7 @@ end
 
 /** Never granted ids first, then the one that has rested longest. */
 const ACQUIRE: RedisScript = {
-  lua: `${HEAD}
+  lua: () => `${HEAD}
 local ids, ttl = tonumber(ARGV[1]), tonumber(ARGV[2])
 local next = get('next')
 if not next then
@@ -126,14 +127,14 @@ if not id then return false end
 local token = math.max(us, (get('token') or 0) + 1)
 set('token', token)
 set('t' .. id, token)
-local till = math.max(now, from) + ttl
+local till = math.max(from, now + ttl)
 extend(id, till)
 return { id, token, from, till, now }
 `,
 };
 
 const RENEW: RedisScript = {
-  lua: `${HEAD}
+  lua: () => `${HEAD}
 if get('t' .. ARGV[1]) ~= tonumber(ARGV[2]) then return false end
 local till = math.max(get('u' .. ARGV[1]), now + tonumber(ARGV[3]))
 extend(ARGV[1], till)
@@ -142,7 +143,7 @@ return till
 };
 
 const RELEASE: RedisScript = {
-  lua: `${HEAD}
+  lua: () => `${HEAD}
 if get('t' .. ARGV[1]) == tonumber(ARGV[2]) then
   redis.call('HDEL', key, 't' .. ARGV[1])
   set('u' .. ARGV[1], math.min(get('u' .. ARGV[1]), tonumber(ARGV[3])))

@@ -1,5 +1,5 @@
 import { refuse } from '../core/check.ts';
-import { pointsOf } from './circle.ts';
+import { pointsOf } from './points.ts';
 import type { Ring } from './ring.ts';
 import { insideOf } from './ring.ts';
 

@@ -23,7 +23,10 @@ export function jumpHash(key: RingKey | bigint, buckets: number): number {
     if (key < 0n || key >= 1n << 64n) refuse('key', 'from 0 to 2^64-1', key);
     low = Number(key & 0xffffffffn);
     high = Number(key >> 32n) | 0;
-  } else ({ a: high, b: low } = hashKey(key, 0));
+  } else {
+    high = hashKey(key, 0);
+    low = hashKey(key, 1);
+  }
   let bucket = 0;
   for (let next = 0; next < buckets;) {
     bucket = next;

@@ -1,10 +1,10 @@
-import { integer, oneOf } from '../core/check.ts';
+import { integer } from '../core/check.ts';
 import type { Circle } from './circle.ts';
-import { arrange, checkCount, find, makePoints, spread, take } from './circle.ts';
+import { arrange, find, take } from './circle.ts';
 import type { RingKey } from './key.ts';
 import { md5 } from './md5.ts';
 import type { Member, RingNode } from './member.ts';
-import { membersOf } from './member.ts';
+import { checkPoints, isSpread, membersOf } from './member.ts';
 import type { Ring } from './ring.ts';
 
 /** Places keys as libketama does. */
@@ -27,12 +27,12 @@ export type KetamaRing = Pick<Ring, 'get' | 'getN'>;
  */
 export function createKetamaRing(servers: Iterable<string | RingNode>): KetamaRing {
   const circle = ketamaCircle(servers);
-  const at = (key: RingKey): number => find(circle, md5(key)[0]! >>> 0);
+  const at = (key: RingKey): number => find(circle, md5(key)[0]!);
   return {
     get: (key) => circle.ids[circle.words[at(key)]! & circle.mask],
-    getN(key, count, { spread: by = 'node' } = {}) {
+    getN(key, count, options) {
       integer('count', count, 0);
-      return (oneOf('spread', by, ['node', 'zone']) === 'zone' ? spread : take)(circle, at(key), count);
+      return take(circle, at(key), count, isSpread(options));
     },
   };
 }
@@ -41,23 +41,15 @@ export function createKetamaRing(servers: Iterable<string | RingNode>): KetamaRi
 export function ketamaCircle(servers: Iterable<string | RingNode>): Circle {
   const all = membersOf(servers, 0);
   const sum = all.reduce((total, { weight }) => total + weight, 0);
-  const members: Member[] = [];
-  const digests: number[] = [];
-  for (const member of all) {
-    const count = digestsOf(member.weight, sum, all.length);
-    if (count === 0) continue;
-    members.push(member);
-    digests.push(count);
-  }
-  const points = makePoints(checkCount(4 * digests.reduce((total, count) => total + count, 0)));
-  let at = 0;
-  for (const [owner, { id }] of members.entries()) {
-    for (let k = 0; k < digests[owner]!; k++, at += 4) {
-      points.positions.set(md5(`${id}-${k}`), at);
-      points.owners.fill(owner, at, at + 4);
-    }
-  }
-  return arrange(members, points);
+  const digests = (member: Member): number => digestsOf(member.weight, sum, all.length);
+  const members = all.filter((member) => digests(member) > 0);
+  checkPoints(members.reduce((total, member) => total + 4 * digests(member), 0));
+  const lists = members.map((member) => {
+    const positions = new Uint32Array(4 * digests(member));
+    for (let at = 0; at < positions.length; at += 4) positions.set(md5(`${member.id}-${at / 4}`), at);
+    return positions;
+  });
+  return arrange(members, lists);
 }
 
 /** 40 digests a server times its share, in single precision where libketama has it. */

@@ -1,5 +1,4 @@
 import { integer, refuse } from '../core/check.ts';
-import { newHash128, hashWords } from '../core/hash.ts';
 import { checkSeed, hashKey } from './key.ts';
 import { isBefore, membersOf } from './member.ts';
 import type { Ring, RingOptions } from './ring.ts';
@@ -38,7 +37,7 @@ export function createMaglev(options: MaglevOptions): Maglev {
   members.sort((x, y) => (isBefore(x, y) ? -1 : 1));
   const table = fill(members, tableSize);
   return {
-    get: (key) => members[table[Math.floor(((hashKey(key, seed).a >>> 0) * tableSize) / 2 ** 32)]!]?.id,
+    get: (key) => members[table[Math.floor(((hashKey(key, seed) >>> 0) * tableSize) / 2 ** 32)]!]?.id,
   };
 }
 
@@ -51,10 +50,8 @@ interface Claimant {
 /** Lets members claim free entries, each along a permutation of its own, in turns by weight. */
 function fill(members: readonly Claimant[], size: number): Uint32Array {
   const table = new Uint32Array(size).fill(members.length);
-  const hash = newHash128();
   const runs = members.map(({ a, b }) => {
-    hashWords(hash, a, b, 0);
-    return { at: (hash.a >>> 0) % size, step: ((hash.b >>> 0) % (size - 1)) + 1, claimed: 0 };
+    return { at: (a >>> 0) % size, step: ((b >>> 0) % (size - 1)) + 1, claimed: 0 };
   });
   const heaviest = Math.max(0, ...members.map(({ weight }) => weight));
   let left = members.length > 0 ? size : 0;

@@ -24,22 +24,36 @@ export interface Member {
   readonly id: string;
   readonly weight: number;
   readonly zone: string | undefined;
+  /** Two hashes of the id, independent of each other: 64 bits tell members apart where 32 would not. */
   readonly a: number;
   readonly b: number;
-  /** Decides, before the id does, who is first where two nodes have a point at one position. */
-  readonly tie: number;
 }
 
 /** More points than this are refused, however they come about. */
 export const MAX_POINTS: number = 2 ** 24;
 
 export function memberOf(node: string | RingNode, seed: number): Member {
-  const { id, weight = 1, zone } = typeof node === 'string' ? { id: node } : node;
+  const { id, weight = 1, zone } = typeof node === 'string' ? { id: node } : (Object(node) as RingNode);
   if (typeof id !== 'string') refuse('id', 'text', id);
   if (zone !== undefined && typeof zone !== 'string') refuse('zone', 'text', zone);
   amount('weight', weight, 0, MAX_POINTS);
-  const { a, b, d } = hashKey(id, seed);
-  return { id, weight, zone, a, b, tie: d >>> 0 };
+  return { id, weight, zone, a: hashKey(id, seed), b: hashKey(`\0${id}`, seed) };
+}
+
+/** A member as its user named it. */
+export function nodeOf({ id, weight, zone }: Member): RingNode {
+  return { id, weight, ...(zone !== undefined && { zone }) };
+}
+
+/** Whether replicas go over zones, or a refusal. */
+export function isSpread({ spread = 'node' }: { readonly spread?: 'node' | 'zone' } = {}): boolean {
+  if (spread !== 'node' && spread !== 'zone') refuse('spread', 'one of node, zone', spread);
+  return spread === 'zone';
+}
+
+/** A number of points, or a refusal when that is too much. */
+export function checkPoints(count: number): number {
+  return amount('points', count, 0, MAX_POINTS);
 }
 
 /** Checks and hashes nodes, which must not share an id. */
@@ -55,5 +69,5 @@ export function membersOf(nodes: Iterable<string | RingNode>, seed: number): Mem
 
 /** Whether `x` comes first where both are equal otherwise. */
 export function isBefore(x: Member, y: Member): boolean {
-  return x.tie < y.tie || (x.tie === y.tie && x.id < y.id);
+  return x.b < y.b || (x.b === y.b && x.id < y.id);
 }

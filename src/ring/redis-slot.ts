@@ -1,5 +1,5 @@
-import { refuse } from '../core/check.ts';
 import type { RingKey } from './key.ts';
+import { bytesOf } from './key.ts';
 
 /**
  * The Redis Cluster slot of a key, 0 to 16383, as `CLUSTER KEYSLOT` answers: CRC16 of what is between the first `{`
@@ -15,9 +15,7 @@ import type { RingKey } from './key.ts';
  * ```
  */
 export function redisSlot(key: RingKey): number {
-  const bytes = typeof key === 'string' ? new TextEncoder().encode(key) : key;
-  if ((bytes as Uint8Array | undefined)?.[Symbol.toStringTag] !== 'Uint8Array')
-    refuse('key', 'text or a Uint8Array', key);
+  const bytes = typeof key === 'string' ? new TextEncoder().encode(key) : bytesOf(key);
   const open = bytes.indexOf(0x7b) + 1;
   const close = open > 0 ? bytes.indexOf(0x7d, open) : 0;
   const isTagged = close > open;

@@ -1,7 +1,8 @@
 import { integer, oneOf } from '../core/check.ts';
-import { find, pointsOf, take } from './circle.ts';
+import { find, take } from './circle.ts';
 import type { RingKey } from './key.ts';
 import { hashKey } from './key.ts';
+import { pointsOf } from './points.ts';
 import { renderSvg } from './render-svg.ts';
 import type { Ring } from './ring.ts';
 import { insideOf } from './ring.ts';
@@ -74,8 +75,8 @@ function pictureOf(ring: Ring, key: RingKey | undefined, replicas: number): Pict
   const ownerAt = (position: number): string => circle.ids[circle.words[find(circle, position)]! & circle.mask] ?? '';
   const nodeAt = (turn: number): number => numbers.get(ownerAt(Math.floor((turn % 1) * 2 ** 32))) ?? -1;
   if (key === undefined) return { nodes, nodeAt, key: undefined };
-  const position = hashKey(key, seed).a >>> 0;
-  const ids = take(circle, find(circle, position), replicas);
+  const position = hashKey(key, seed) >>> 0;
+  const ids = take(circle, find(circle, position), replicas, false);
   const found = ids.map((id) => ({ node: numbers.get(id)!, turn: turnOfPoint(ring, position, id) }));
   const label = typeof key === 'string' ? key : `${key.length} bytes`;
   return { nodes, nodeAt, key: { label, turn: position / 2 ** 32, found } };

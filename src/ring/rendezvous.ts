@@ -1,9 +1,8 @@
-import { integer, oneOf } from '../core/check.ts';
-import { hashWords, newHash128 } from '../core/hash.ts';
-import { orderOf, spread, take } from './circle.ts';
+import { integer } from '../core/check.ts';
+import { orderOf, take } from './circle.ts';
 import type { RingKey } from './key.ts';
-import { checkSeed, hashKey } from './key.ts';
-import { isBefore, membersOf } from './member.ts';
+import { checkSeed, hashKey, mixTwo } from './key.ts';
+import { isBefore, isSpread, membersOf } from './member.ts';
 import type { Ring, RingOptions } from './ring.ts';
 
 /** Places keys by rendezvous: no points, shares as exact as chance allows, O(nodes) a lookup. */
@@ -26,15 +25,13 @@ export type Rendezvous = Pick<Ring, 'get' | 'getN'>;
 export function createRendezvous(options: Omit<RingOptions, 'vnodes'>): Rendezvous {
   const { nodes = [], seed = 0 } = options;
   const members = membersOf(nodes, checkSeed(seed)).filter(({ weight }) => weight > 0);
-  const hash = newHash128();
   const costs = new Float64Array(members.length);
   // The lower the better: exponential with the rate `weight`, whose minimum falls to each in proportion.
   const weigh = (key: RingKey): void => {
-    const { a, b } = hashKey(key, seed);
+    const hash = hashKey(key, seed);
     for (let at = 0; at < members.length; at++) {
-      const member = members[at]!;
-      hashWords(hash, a ^ member.b, b, member.a);
-      costs[at] = minusLog(hash.a, hash.b) / member.weight;
+      const { a, b, weight } = members[at]!;
+      costs[at] = minusLog(mixTwo(a, hash, b), mixTwo(b, hash, a)) / weight;
     }
   };
   const compare = (x: number, y: number): number =>
@@ -46,11 +43,11 @@ export function createRendezvous(options: Omit<RingOptions, 'vnodes'>): Rendezvo
       for (let at = 1; at < costs.length; at++) if (costs[at]! <= costs[best]! && compare(at, best) < 0) best = at;
       return members[best]?.id;
     },
-    getN(key, count, { spread: by = 'node' } = {}) {
+    getN(key, count, options) {
       integer('count', count, 0);
-      const pick = oneOf('spread', by, ['node', 'zone']) === 'zone' ? spread : take;
+      const isOverZones = isSpread(options);
       weigh(key);
-      return pick(orderOf(members, Int32Array.from(members.keys()).sort(compare), -1), 0, count);
+      return take(orderOf(members, Int32Array.from(members.keys()).sort(compare), -1), 0, count, isOverZones);
     },
   };
 }

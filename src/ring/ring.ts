@@ -1,23 +1,10 @@
-import { integer, oneOf, refuse } from '../core/check.ts';
-import { hashWords, newHash128 } from '../core/hash.ts';
+import { integer, refuse } from '../core/check.ts';
 import type { Circle } from './circle.ts';
-import {
-  arrange,
-  bitsFor,
-  checkCount,
-  find,
-  makePoints,
-  pointsOf,
-  revise,
-  spread,
-  take,
-  walk,
-  withoutMember,
-} from './circle.ts';
+import { arrange, bitsFor, eachPoint, find, revise, take, walk } from './circle.ts';
 import type { RingKey } from './key.ts';
-import { checkSeed, hashKey } from './key.ts';
+import { checkSeed, hashKey, mixTwo } from './key.ts';
 import type { Member, RingNode } from './member.ts';
-import { MAX_POINTS, memberOf, membersOf } from './member.ts';
+import { checkPoints, isSpread, MAX_POINTS, memberOf, membersOf, nodeOf } from './member.ts';
 
 export interface RingOptions {
   /**
@@ -99,7 +86,7 @@ export function createRing(options: RingOptions = {}): Ring {
 
 /** What `ring` is made of, for the functions beside it. */
 export function insideOf(ring: Ring): Inside {
-  return HashRing.inside(ring);
+  return ring instanceof HashRing ? HashRing.inside(ring) : refuse('ring', 'made by createRing', ring);
 }
 
 interface Inside {
@@ -118,8 +105,7 @@ class HashRing implements Ring {
     this.#seed = seed;
   }
 
-  static inside(ring: Ring): Inside {
-    if (!(#seed in ring)) refuse('ring', 'made by createRing', ring);
+  static inside(ring: HashRing): Inside {
     return { circle: ring.#circle, seed: ring.#seed };
   }
 
@@ -132,12 +118,7 @@ class HashRing implements Ring {
   }
 
   get nodes(): ReadonlyMap<string, RingNode> {
-    return new Map(
-      this.#circle.members.map(({ id, weight, zone }) => [
-        id,
-        zone === undefined ? { id, weight } : { id, weight, zone },
-      ]),
-    );
+    return new Map(this.#circle.members.map((member) => [member.id, nodeOf(member)]));
   }
 
   get(key: RingKey): string | undefined {
@@ -147,9 +128,7 @@ class HashRing implements Ring {
 
   getN(key: RingKey, count: number, options?: ReplicaOptions): string[] {
     integer('count', count, 0);
-    const by = options?.spread ?? 'node';
-    const pick = by === 'node' || oneOf('spread', by, ['node', 'zone']) === 'node' ? take : spread;
-    return pick(this.#circle, this.#find(key), count);
+    return take(this.#circle, this.#find(key), count, isSpread(options));
   }
 
   walk(key: RingKey): IterableIterator<string> {
@@ -163,81 +142,78 @@ class HashRing implements Ring {
 
   with(node: string | RingNode): Ring {
     const member = memberOf(node, this.#seed);
-    if (this.#circle.ids.includes(member.id)) refuse('id', 'new to the ring', member.id);
-    return this.#change(this.size, member);
+    if (this.#indexOf(member.id) >= 0) refuse('id', 'new to the ring', member.id);
+    return this.#join(this.#circle, member);
   }
 
   without(id: string): Ring {
-    const owner = this.#circle.ids.indexOf(id);
-    return owner < 0 ? this : this.#change(owner);
+    const owner = this.#indexOf(id);
+    return owner < 0 ? this : this.#made(this.#leave(owner));
   }
 
   reweight(id: string, weight: number): Ring {
-    const owner = this.#circle.ids.indexOf(id);
-    const { zone } = this.#circle.members[owner] ?? refuse('id', 'in the ring', id);
-    return this.#change(owner, memberOf({ id, weight, ...(zone !== undefined && { zone }) }, this.#seed));
+    const owner = this.#indexOf(id);
+    const member = this.#circle.members[owner] ?? refuse('id', 'in the ring', id);
+    return this.#join(this.#leave(owner), memberOf({ ...nodeOf(member), weight }, this.#seed));
   }
 
   ownership(): Map<string, number> {
-    const { positions, owners } = pointsOf(this.#circle);
-    const shares = new Float64Array(this.size);
-    // What is after the last point belongs to the first.
-    let before = (positions.at(-1) ?? 0) - 2 ** 32;
-    for (let at = 0; at < positions.length; at++) {
-      shares[owners[at]!]! += (positions[at]! - before) / 2 ** 32;
-      before = positions[at]!;
-    }
-    return new Map(this.#circle.ids.map((id, owner) => [id, shares[owner]!]));
+    const { ids, words, mask } = this.#circle;
+    const shares = new Float64Array(ids.length);
+    let before = 0;
+    eachPoint(this.#circle, (position, owner) => {
+      shares[owner]! += (position - before) / 2 ** 32;
+      before = position;
+    });
+    // What is after the last point belongs to the first; where there is none, to a member that does not exist.
+    shares[words[0]! & mask]! += 1 - before / 2 ** 32;
+    return new Map(ids.map((id, owner) => [id, shares[owner]!]));
   }
 
   #find(key: RingKey): number {
-    return find(this.#circle, hashKey(key, this.#seed).a >>> 0);
+    return find(this.#circle, hashKey(key, this.#seed));
   }
 
-  /** Puts `member`, or nobody, in the place of the member of index `owner`, if there is one. */
-  #change(owner: number, member?: Member): Ring {
-    const vnodes = this.#vnodes;
-    let circle = this.#circle;
-    const old = circle.members[owner];
-    const members = circle.members.slice();
-    members.splice(owner, 1, ...(member ? [member] : []));
-    if (bitsFor(countAll(members, vnodes), members.length) !== circle.bits) circle = build(members, vnodes);
-    else {
-      if (old) circle = revise(circle, circle.members, owner, positionsOf(old, vnodes).sort(), -1);
-      circle = member
-        ? revise(circle, members, owner, positionsOf(member, vnodes).sort(), 1)
-        : withoutMember(circle, members, owner);
-    }
-    return new HashRing(circle, vnodes, this.#seed);
+  #indexOf(id: string): number {
+    return this.#circle.ids.indexOf(id);
+  }
+
+  #join(circle: Circle, member: Member): Ring {
+    const { members } = circle;
+    checkPoints(circle.words.length - 1 + countOf(member, this.#vnodes));
+    const positions = positionsOf(member, this.#vnodes).sort();
+    return this.#made(revise(circle, [...members, member], members.length, positions, 1));
+  }
+
+  #leave(owner: number): Circle {
+    const { members } = this.#circle;
+    const rest = members.filter((_, index) => index !== owner);
+    return revise(this.#circle, rest, owner, positionsOf(members[owner]!, this.#vnodes).sort(), -1);
+  }
+
+  /** A ring of `circle`, sorted anew when it has too few or too many stretches by now. */
+  #made(circle: Circle): Ring {
+    const { members, words, bits } = circle;
+    const isFit = bitsFor(words.length - 1, members.length) === bits;
+    return new HashRing(isFit ? circle : build(members, this.#vnodes), this.#vnodes, this.#seed);
   }
 }
 
 function build(members: readonly Member[], vnodes: number): Circle {
-  const points = makePoints(countAll(members, vnodes));
-  let at = 0;
-  for (const [owner, member] of members.entries()) {
-    const positions = positionsOf(member, vnodes);
-    points.positions.set(positions, at);
-    points.owners.fill(owner, at, (at += positions.length));
-  }
-  return arrange(members, points);
-}
-
-function countAll(members: readonly Member[], vnodes: number): number {
-  return checkCount(members.reduce((sum, member) => sum + countOf(member, vnodes), 0));
+  checkPoints(members.reduce((sum, member) => sum + countOf(member, vnodes), 0));
+  return arrange(
+    members,
+    members.map((member) => positionsOf(member, vnodes)),
+  );
 }
 
 function countOf({ weight }: Member, vnodes: number): number {
   return weight && Math.max(1, Math.round(vnodes * weight));
 }
 
-/** The points of a member: each the hash of its id's hash and a number, so no two ids are taken for one another. */
+/** The points of a member: each the hash of a number and its id's hashes, so no two ids are taken for one another. */
 function positionsOf(member: Member, vnodes: number): Uint32Array {
-  const hash = newHash128();
   const positions = new Uint32Array(countOf(member, vnodes));
-  for (let k = 0; k < positions.length; k++) {
-    hashWords(hash, k, member.b, member.a);
-    positions[k] = hash.a;
-  }
+  for (let k = 0; k < positions.length; k++) positions[k] = mixTwo(member.a, k, member.b);
   return positions;
 }

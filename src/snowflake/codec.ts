@@ -64,12 +64,18 @@ function bigintOf(text: string): bigint | undefined {
 
 class PlanCodec implements SnowflakeCodec {
   readonly #plan: Plan;
+  /** To multiply with, as dividing by these powers of two is slower and no more exact. */
+  readonly #perSpan: number;
+  readonly #perScale: number;
   readonly #words = scratch();
   /** The parts of the id read last that are below the time. */
   #rest = 0;
 
   constructor(plan: Plan) {
     this.#plan = plan;
+    this.#perSpan = 1 / plan.span;
+    // One of the scales is 1, and the part with the other one stands above.
+    this.#perScale = 1 / plan.workerScale / plan.sequenceScale;
   }
 
   timestampMs(id: bigint | string): number {
@@ -79,10 +85,9 @@ class PlanCodec implements SnowflakeCodec {
   decode(id: bigint | string): SnowflakeParts {
     const timestampMs = this.timestampMs(id);
     const { lastWorker, workerScale, sequenceScale } = this.#plan;
-    // One of the scales is 1, and the part with the other one stands above. Not by %, which is slow beyond 31 bits.
-    const scale = workerScale * sequenceScale;
-    const upper = Math.floor(this.#rest / scale);
-    const lower = this.#rest - upper * scale;
+    // Not by %, which is slow beyond 31 bits.
+    const upper = Math.floor(this.#rest * this.#perScale);
+    const lower = this.#rest - upper * workerScale * sequenceScale;
     const isWorkerAbove = workerScale > 1 || (sequenceScale === 1 && lastWorker > 0);
     return isWorkerAbove
       ? { timestampMs, workerId: upper, sequence: lower }
@@ -126,8 +131,8 @@ class PlanCodec implements SnowflakeCodec {
     if (isFit) ids[0] = value;
     const lower = halves[low]!;
     const higher = halves[1 - low]!;
-    const upper = Math.floor((higher * HALF) / span);
-    const middle = Math.floor(lower / span);
+    const upper = Math.floor(higher * HALF * this.#perSpan);
+    const middle = Math.floor(lower * this.#perSpan);
     const tick = upper + middle;
     if (!isFit || tick > lastTick) refuse('id', 'an id of the layout', id);
     this.#rest = higher * HALF - upper * span + (lower - middle * span);

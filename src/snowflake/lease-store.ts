@@ -34,6 +34,7 @@ export interface LeaseGrant {
   readonly fencingToken: number;
   /** At least the `untilMs` of every window that the store has granted for this worker id. */
   readonly fromMs: number;
+  /** `ttlMs` from the grant, as from each renewal: whoever comes after a loss of the data waits no longer than that. */
   readonly untilMs: number;
   /** The time of the store at the grant. */
   readonly nowMs: number;

@@ -1,6 +1,6 @@
 import { amount, integer, oneOf, optionalFunction, refuse } from '../core/check.ts';
 import type { Clock, TimerHandle } from '../core/clock.ts';
-import { keepAlive, systemClock } from '../core/clock.ts';
+import { keepAlive, shortClock } from '../core/clock.ts';
 import { emit } from '../core/errors.ts';
 import { NoWorkerIdError, WorkerLeaseLostError } from './errors.ts';
 import type { LeaseGrant, WorkerLeaseStore } from './lease-store.ts';
@@ -96,9 +96,9 @@ const POLL_MS = 25;
 /**
  * Leases a worker id of a pool, so that no two processes issue equal ids.
  *
- * Resolves when the window of the lease begins. Rejects with {@link NoWorkerIdError} when all are taken, with
- * `signal.reason` on abort, and with what the store rejects with; a worker id that was taken is given back. The lease renews itself,
- * without keeping the process alive, until it is released or lost.
+ * Resolves when the window of the lease begins. Rejects with {@link NoWorkerIdError} when all are taken, with what the
+ * store rejects with, and with `signal.reason` on abort, at once; a worker id that was taken is given back. The lease
+ * renews itself, without keeping the process alive, until it is released or lost.
  *
  * @example
  * ```ts no-run
@@ -132,7 +132,7 @@ export interface LeaseTerms extends Required<Omit<WorkerLeaseOptions, 'signal' |
 
 export function checked(options: WorkerLeaseOptions): LeaseTerms {
   const { store, pool = 'default', workerIds = 1024, ttlMs = 10_000, renewEveryMs = ttlMs / 3 } = options;
-  const { coldStart = 'wait', whenTaken = 'reject', onEvent, clock = systemClock } = options;
+  const { coldStart = 'wait', whenTaken = 'reject', onEvent, clock = shortClock } = options;
   if (typeof store?.acquire !== 'function') refuse('store', 'a store of worker leases', store);
   if (typeof pool !== 'string') refuse('pool', 'a text', pool);
   integer('ttlMs', ttlMs, 1, 2 ** 31 - 1);
@@ -149,32 +149,50 @@ export function checked(options: WorkerLeaseOptions): LeaseTerms {
   };
 }
 
-/** Acquires a lease, waiting as `wait` does: for somebody, or in the background. */
-export async function acquire(
+/**
+ * Acquires a lease, waiting as `wait` does: for somebody, or in the background. An abort rejects at once; what the
+ * store grants all the same is given back when its answer arrives.
+ */
+export function acquire(
   terms: LeaseTerms,
   signal: AbortSignal | undefined,
   wait: typeof sleep | typeof doze,
 ): Promise<WorkerLease> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const giveUp = new AbortController();
+    const onAbort = (): void => {
+      reject(signal!.reason);
+      giveUp.abort();
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    void take(terms, giveUp.signal, wait)
+      .finally(() => signal?.removeEventListener('abort', onAbort))
+      .then((lease) => {
+        const { workerId, fencingToken, fromMs } = lease;
+        if (giveUp.signal.aborted) return lease.release(fromMs - 1);
+        emit(terms.onEvent, { type: 'acquired', workerId, fencingToken, fromMs });
+        return resolve(lease);
+      })
+      .catch(reject);
+  });
+}
+
+async function take(terms: LeaseTerms, signal: AbortSignal, wait: typeof sleep | typeof doze): Promise<WorkerLease> {
   const { store, pool, workerIds, ttlMs, coldStart, whenTaken, clock } = terms;
-  let grant: LeaseGrant | null = null;
-  while (!grant) {
-    signal?.throwIfAborted();
-    grant = await store.acquire({ pool, workerIds, ttlMs, coldStart });
-    if (!grant && whenTaken === 'reject') throw new NoWorkerIdError(pool, workerIds);
-    if (!grant) await wait(clock, POLL_MS, signal);
+  for (;;) {
+    signal.throwIfAborted();
+    const grant = await store.acquire({ pool, workerIds, ttlMs, coldStart });
+    if (grant) {
+      const lease = new HeldLease(terms, grant);
+      // By the store's time alone, because the two clocks need not agree.
+      const waitMs = grant.fromMs - grant.nowMs;
+      if (waitMs > 0 && !signal.aborted) await wait(clock, waitMs, signal);
+      // Else the store has lost its data once more.
+      if (!lease.signal.aborted) return lease;
+    } else if (whenTaken === 'reject') throw new NoWorkerIdError(pool, workerIds);
+    else await wait(clock, POLL_MS, signal);
   }
-  const lease = new HeldLease(terms, grant);
-  const waitMs = grant.fromMs - grant.nowMs;
-  try {
-    // By the store's time alone, because the two clocks need not agree.
-    if (waitMs > 0 || signal?.aborted) await wait(clock, waitMs, signal);
-  } catch (error) {
-    await lease.release(grant.fromMs - 1);
-    throw error;
-  }
-  const { workerId, fencingToken, fromMs } = grant;
-  emit(terms.onEvent, { type: 'acquired', workerId, fencingToken, fromMs });
-  return lease;
 }
 
 /*

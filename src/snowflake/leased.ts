@@ -1,6 +1,5 @@
 import type { Clock } from '../core/clock.ts';
 import { emit, isHoldfastError } from '../core/errors.ts';
-import type { WorkerLeaseLostError } from './errors.ts';
 import type { LeaseTerms, WorkerLease, WorkerLeaseOptions } from './lease.ts';
 import { acquire, checked } from './lease.ts';
 import { doze, sleep } from './sleep.ts';
@@ -103,17 +102,18 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
   async #nextInTurn(clock: Clock, signal: AbortSignal | undefined): Promise<bigint> {
     for (;;) {
       try {
-        return await waitForId(() => this.next(), clock, signal);
+        return await waitForId(this, clock, signal);
       } catch (error) {
-        const isGap = isHoldfastError(error, 'ERR_WORKER_LEASE_LOST') && !this.#closing.signal.aborted;
-        if (!isGap || (error as WorkerLeaseLostError).reason === 'released') throw error;
+        if (this.#closing.signal.aborted || !isHoldfastError(error, 'ERR_WORKER_LEASE_LOST')) throw error;
         await sleep(clock, POLL_MS, signal);
       }
     }
   }
 
   #issueUnder(lease: WorkerLease, notBeforeMs: number | undefined): Snowflake {
-    lease.signal.addEventListener('abort', () => void this.#replace(), { once: true });
+    const replace = (): void => void this.#replace();
+    if (lease.signal.aborted) replace();
+    else lease.signal.addEventListener('abort', replace, { once: true });
     return createSnowflake({ ...this.#options, notBeforeMs, worker: lease });
   }
 
@@ -124,14 +124,14 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
       try {
         const lease = await acquire(this.#terms, signal, doze);
         this.#lease = lease;
-        if (signal.aborted) return await lease.release();
+        if (signal.aborted) return await lease.release(lease.fromMs - 1);
         // Later than every id so far, whatever the worker id, so that ids go on growing.
         this.#ids = this.#issueUnder(lease, this.#ids.lastTimestampMs);
         return;
       } catch (error) {
         if (signal.aborted) return;
         emit(this.#terms.onEvent, { type: 'acquire-failed', error });
-        await doze(this.#terms.clock, this.#terms.renewEveryMs / 4, signal).catch(() => {});
+        await doze(this.#terms.clock, this.#terms.renewEveryMs / 4, signal);
       }
     }
   }

@@ -112,7 +112,7 @@ class SharedGenerator implements Snowflake {
   }
 
   nextAsync({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<bigint> {
-    return waitForId(() => this.next(), this.#clock, signal);
+    return waitForId(this, this.#clock, signal);
   }
 
   nextBatch(count: number): bigint[] {

@@ -4,18 +4,16 @@ import { keepAlive } from '../core/clock.ts';
 /** The part of a clock that waits. */
 type Timers = Pick<Clock, 'setTimeout' | 'clearTimeout'>;
 
-/** Waits; an abort ends the wait with its reason. Leaves no timer and no listener behind. */
+/** Waits, or until an abort: whoever waits asks the signal. Leaves no timer and no listener behind. */
 export function sleep(clock: Timers, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const end = (): void => {
       clock.clearTimeout(timer);
       signal?.removeEventListener('abort', end);
-      if (signal?.aborted) reject(signal.reason);
-      else resolve();
+      resolve();
     };
     const timer = clock.setTimeout(end, ms);
-    if (signal?.aborted) end();
-    else signal?.addEventListener('abort', end);
+    signal?.addEventListener('abort', end);
   });
 }
 

@@ -87,11 +87,15 @@ export function createSnowflake(options: SnowflakeOptions): Snowflake {
 }
 
 /** Asks again as long as an answer would lead the clock too far. */
-export async function waitForId(next: () => bigint, clock: Clock, signal: AbortSignal | undefined): Promise<bigint> {
+export async function waitForId(
+  ids: Pick<Snowflake, 'next'>,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+): Promise<bigint> {
   for (;;) {
     signal?.throwIfAborted();
     try {
-      return next();
+      return ids.next();
     } catch (error) {
       const { retryAfterMs } = error as Partial<SnowflakeLeadError>;
       if (!retryAfterMs) throw error;
@@ -103,6 +107,9 @@ export async function waitForId(next: () => bigint, clock: Clock, signal: AbortS
 
 /** Three digits of every number below 1000, filled in as they are needed. */
 const digits: string[] = [];
+
+/** Beyond every three digits, also with a sequence added to it. */
+const NO_TEXT = 1e9;
 
 /*
  * The whole state is the place of the last id: tick and sequence. The next place is the later of (now, 0)
@@ -128,10 +135,9 @@ class Generator implements Snowflake {
   /** The halves of the id of this tick with sequence 0, as integers of 32 bits with sign: they cost least. */
   #high = 0;
   #low = 0;
-  /** The text before the last three digits, the tick it is of, and what the sequence adds to in those digits. */
+  /** The text before the last three digits, and what the sequence adds to in those; too much where there is no text. */
   #prefix = '';
-  #prefixTick = NaN;
-  #tail = 0;
+  #tail = NO_TEXT;
 
   constructor({ worker, layout, maxLeadMs = 5000, notBeforeMs = -Infinity, clock = shortClock }: SnowflakeOptions) {
     const plan = planOf(layout);
@@ -177,23 +183,19 @@ class Generator implements Snowflake {
 
   nextString(): string {
     this.#step();
-    const sequence = this.#sequence;
-    if (this.#prefixTick === this.#tick && sequence + this.#tail < 1000) {
-      const at = sequence + this.#tail;
-      return this.#prefix + (digits[at] ??= String(at + 1000).slice(1));
-    }
+    const at = this.#sequence + this.#tail;
+    if (at < 1000) return this.#prefix + (digits[at] ??= String(at + 1000).slice(1));
     const text = String(this.#words.ids[0]);
     // Not for the first of a tick, which may stay the only one, nor where each id differs in more digits.
-    if (sequence && this.#scale === 1) {
+    if (this.#sequence && this.#scale === 1) {
       this.#prefix = text.slice(0, -3);
-      this.#prefixTick = this.#tick;
-      this.#tail = Number(text.slice(-3)) - sequence;
+      this.#tail = Number(text.slice(-3)) - this.#sequence;
     }
     return text;
   }
 
   nextAsync({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<bigint> {
-    return waitForId(() => this.next(), this.#clock, signal);
+    return waitForId(this, this.#clock, signal);
   }
 
   nextBatch(count: number): bigint[] {
@@ -208,18 +210,18 @@ class Generator implements Snowflake {
     const halves = new Uint32Array(target.buffer, target.byteOffset, length * 2);
     const { low } = this.#words;
     if (integer('count', length, 0, this.#mostAtOnce)) this.#enter(this.#clock.epochMs(), length);
-    for (let at = 0; at < length;) {
-      if (at) this.#place(this.#tick, this.#sequence + 1);
+    for (let at = low; at < halves.length;) {
+      if (at > low) this.#place(this.#tick, this.#sequence + 1);
       // In a wide tick the sequence reaches into the upper half, so each id is placed anew.
       const run = this.#plan.span > HALF ? 1 : this.#lastSequence - this.#sequence + 1;
-      const end = Math.min(length, at + run);
+      const end = Math.min(halves.length, at + 2 * run);
       const scale = this.#scale;
-      const high = this.#high;
-      let value = this.#low + this.#sequence * scale;
-      this.#sequence += end - at - 1;
-      for (; at < end; at++, value += scale) {
-        halves[2 * at + low] = value;
-        halves[2 * at + 1 - low] = high;
+      halves.fill(this.#high, at - low, end);
+      let value = (this.#low + Math.imul(this.#sequence, scale)) | 0;
+      this.#sequence += (end - at - 1) >> 1;
+      for (; at < end; at += 2) {
+        halves[at] = value;
+        value = (value + scale) | 0;
       }
     }
     return target;
@@ -268,6 +270,7 @@ class Generator implements Snowflake {
     const start = tick * this.#plan.span;
     this.#tick = tick;
     this.#sequence = sequence;
+    this.#tail = NO_TEXT;
     this.#low = ((start | 0) + (rest | 0)) | 0;
     this.#high = ((start / HALF) | 0) + (((rest + sequence * this.#scale) / HALF) | 0);
   }

@@ -34,6 +34,14 @@ describe('createBloomFilter', () => {
     }
   });
 
+  it('refuses a rate that the 64 bits of a keyed hash cannot keep', () => {
+    const secret = new Uint8Array(8);
+    const many = { capacity: 1_000_000, falsePositiveRate: 6e-12 };
+    expect(() => createBloomFilter({ ...many, secret })).toThrow(/falsePositiveRate must be at least 6.9\d*e-12/);
+    expect(createBloomFilter({ ...many, falsePositiveRate: 7e-12, secret }).add('key')).toBe(true);
+    expect(createBloomFilter(many).add('key')).toBe(true);
+  });
+
   it('refuses other bad options by their names', () => {
     const cases: readonly [Record<string, unknown>, RegExp][] = [
       [{ layout: 'cuckoo' }, /layout must be one of blocked, standard/],

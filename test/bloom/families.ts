@@ -67,11 +67,11 @@ export const families: readonly KeyFamily[] = [...Object.entries(text), ...Objec
   ([name, keyOf]) => ({ name, keyOf }),
 );
 
-/** An upper bound that a count of `trials` of chance `rate` exceeds once in 10^9 (Chernoff). */
-export function chernoffBound(trials: number, rate: number): number {
+/** An upper bound that a count of `trials` of chance `rate` exceeds once in 10^9, or with another chance (Chernoff). */
+export function chernoffBound(trials: number, rate: number, chance = 1e-9): number {
   const mean = trials * rate;
-  const log = Math.log(1e9);
-  // exp(-mean((1+d)ln(1+d)-d)) = 1e-9, solved for d by bisection.
+  const log = -Math.log(chance);
+  // exp(-mean((1+d)ln(1+d)-d)) = chance, solved for d by bisection.
   let low = 0;
   let high = 10 + (3 * log) / mean;
   for (let step = 0; step < 60; step++) {

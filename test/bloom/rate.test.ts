@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BloomKey } from '../../src/bloom/index.ts';
 import { bloomSize, createBloomFilter } from '../../src/bloom/index.ts';
-import { createSeededRandom } from '../../src/testing/index.ts';
-import { chernoffBound, families } from './families.ts';
+import { chernoffBound } from './families.ts';
 import { filled, layouts } from './kit.ts';
 
 const KEYS = 20_000;
@@ -13,31 +12,6 @@ function mostReported(rate: number, asked: number): number {
 }
 
 describe('has, for keys that were not added', () => {
-  it.each(layouts.flatMap((layout) => families.map(({ name, keyOf }) => [layout, name, keyOf] as const)))(
-    'keeps the rate at capacity: %s layout, %s',
-    (layout, _name, keyOf) => {
-      for (const [falsePositiveRate, asked] of [
-        [1e-2, 40_000],
-        [1e-4, 60_000],
-      ] as const) {
-        const filter = filled({ capacity: KEYS, falsePositiveRate, layout }, keyOf);
-        let reported = 0;
-        for (let k = KEYS; k < KEYS + asked; k++) if (filter.has(keyOf(k))) reported++;
-        expect(reported).toBeLessThanOrEqual(mostReported(falsePositiveRate, asked));
-      }
-    },
-  );
-
-  it.each(layouts)('reports at most 1.05 times the target over all families together', (layout) => {
-    const asked = 30_000;
-    let reported = 0;
-    for (const { keyOf } of families) {
-      const filter = filled({ capacity: KEYS, falsePositiveRate: 0.01, layout }, keyOf);
-      for (let k = KEYS; k < KEYS + asked; k++) if (filter.has(keyOf(k))) reported++;
-    }
-    expect(reported / (asked * families.length)).toBeLessThanOrEqual(0.01 * 1.05);
-  });
-
   it.each(layouts)('keeps the rate from 1e-2 to 1e-6', (layout) => {
     for (const [falsePositiveRate, asked] of [
       [1e-2, 100_000],
@@ -84,29 +58,6 @@ describe('has, for keys that were not added', () => {
           mostReported(falsePositiveRate, rounds * asked),
         );
       }
-    }
-  });
-
-  it('would fail with a hash of 32 bits, or one that ignores its seed', () => {
-    // Filters of the same size whose k positions come from the hashes that peers were found to use.
-    const random = createSeededRandom(5);
-    const { bits, hashes } = bloomSize({ capacity: KEYS, falsePositiveRate: 1e-4, layout: 'standard' });
-    const asked = 60_000;
-    const fnv = (key: number): number => {
-      let hash = 0x811c9dc5;
-      for (let at = 0; at < 4; at++) hash = Math.imul(hash ^ ((key >>> (8 * at)) & 255), 0x01000193);
-      return hash >>> 0;
-    };
-    const seedIgnoring = (key: number): number[] => Array.from({ length: hashes }, () => fnv(key) % bits);
-    // 16 bits of hash stand for 32 at a size where a test ends: both hold fewer values than a large filter has bits.
-    const narrow = (key: number): number[] =>
-      Array.from({ length: hashes }, (_, at) => ((fnv(key) & 0xffff) * (2 * at + 1)) % bits);
-    for (const positionsOf of [seedIgnoring, narrow]) {
-      const set = new Set<number>();
-      for (let k = 0; k < KEYS; k++) for (const at of positionsOf(Math.floor(random() * 2 ** 31))) set.add(at);
-      let reported = 0;
-      for (let k = 0; k < asked; k++) if (positionsOf(2 ** 31 + k).every((at) => set.has(at))) reported++;
-      expect(reported).toBeGreaterThan(mostReported(1e-4, asked));
     }
   });
 });

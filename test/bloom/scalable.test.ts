@@ -72,6 +72,13 @@ describe('createScalableBloom', () => {
     expect(() => createScalableBloom({ ...options, maxBytes: 10 })).toThrow(/maxBytes/);
   });
 
+  it('grows with a secret beyond what its hash can keep the rate for, rather than throw', () => {
+    const secret = new Uint8Array(8);
+    const filter = createScalableBloom({ initialCapacity: 1, falsePositiveRate: 1e-12, growth: 16, secret });
+    for (let k = 0; k < 20_000; k++) filter.add(k);
+    expect(filter.stats().count).toBe(20_000);
+  });
+
   it('forgets all keys and stages when it is cleared', () => {
     const filter = createScalableBloom(options);
     const before = filter.stats();

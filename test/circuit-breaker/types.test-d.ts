@@ -5,6 +5,7 @@ import {
   countWindow,
   createBreakerRegistry,
   createCircuitBreaker,
+  shareCircuit,
   timeWindow,
 } from '../../src/circuit-breaker/index.ts';
 import type {
@@ -13,9 +14,12 @@ import type {
   CircuitBreakerEvent,
   CircuitMode,
   CircuitState,
+  FleetView,
   Outcome,
   Permit,
   Policy,
+  SharedBreakerStore,
+  SharedCircuit,
   TripRule,
 } from '../../src/circuit-breaker/index.ts';
 import { fallback, pipeline, retry } from '../../src/policy/index.ts';
@@ -97,3 +101,19 @@ createBreakerRegistry({ create: () => circuit });
 createBreakerRegistry({ create: () => ({ trip, openDurationMs: 1 }) }).get(5);
 
 export { narrow, policy };
+
+// Sharing: any circuit, any store with the one verb.
+declare const store: SharedBreakerStore;
+const shared: SharedCircuit = shareCircuit(circuit, { store, node: 'a' });
+expectType<Promise<void>>().is(shared.close());
+shareCircuit(circuit, { store: { sync: async () => view }, node: 'a', quorum: 1 });
+declare const view: FleetView;
+// @ts-expect-error a node needs a name
+shareCircuit(circuit, { store });
+// @ts-expect-error the store is needed
+shareCircuit(circuit, { node: 'a' });
+// @ts-expect-error an answer has all of its parts
+shareCircuit(circuit, { store: { sync: async () => ({ isOpen: false }) }, node: 'a' });
+// @ts-expect-error a gate answers at once
+circuit.trialGate = async () => true;
+circuit.trialGate = undefined;

@@ -112,6 +112,23 @@ describe('isHoldfastError', () => {
     expect(isHoldfastError(error, 'ERR_CIRCUIT_OPEN')).toBe(false);
   });
 
+  it('knows by their codes the errors that turn a call away before its operation is started', () => {
+    const rejections = [
+      'ERR_BULKHEAD_REJECTED',
+      'ERR_CIRCUIT_OPEN',
+      'ERR_RATE_LIMITED',
+      'ERR_RATE_LIMIT_MAX_WAIT',
+    ] as const;
+    const others = ['ERR_TIMEOUT', 'ERR_CHAOS_FAULT', 'ERR_STORE_TIMEOUT', 'ERR_HEDGE_SUPERSEDED'] as const;
+    const known = (codes: readonly ErrorCode[]): boolean[] =>
+      codes.map((code) => isRejection(new HoldfastError(code, '')));
+    expect([known(rejections), known(others)]).toEqual([Array(4).fill(true), Array(4).fill(false)]);
+    expect(isRejection(Object.assign(new HoldfastError('ERR_TIMEOUT', ''), { code: Symbol('ERR_CIRCUIT_OPEN') }))).toBe(
+      false,
+    );
+    expect(isRejection(Object.assign(new Error('foreign'), { code: 'ERR_CIRCUIT_OPEN' }))).toBe(false);
+  });
+
   it('knows the errors of another loaded copy', async () => {
     const path = '../../src/core/errors.ts?copy'; // the query makes another module of it, in browsers too
     const copy = (await import(/* @vite-ignore */ path)) as typeof import('../../src/core/errors.ts');

@@ -31,8 +31,15 @@ function titlesIn(folder: string): string[] {
   return tests.flatMap((path) => testTitles(parse(path))).map(asSentence);
 }
 
+/** Guides to a part of a primitive, which has its tests. */
+const partOf: Readonly<Record<string, string>> = {
+  'concurrency-limit': 'rate-limit',
+  'rate-queue': 'rate-limit',
+};
+
 describe.each(guides)('%s', (path) => {
-  const name = basename(path, '.md');
+  const guide = basename(path, '.md');
+  const name = partOf[guide] ?? guide;
   const isPrimitive = name in entryPoints;
   const bullets = guaranteesOf(readFileSync(join(root, path), 'utf8'));
   const titles = isPrimitive && existsSync(join(root, 'test', name)) ? titlesIn(`test/${name}`) : [];

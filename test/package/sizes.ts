@@ -15,6 +15,12 @@ const together: readonly (readonly [string, string])[] = [
   ['holdfast/circuit-breaker', 'createCircuitBreaker, timeWindow'],
   ['holdfast/circuit-breaker', '*'],
   ['holdfast/policy', '*'],
+  ['holdfast/rate-limit', 'createRateLimiter, tokenBucket'],
+  ['holdfast/rate-limit', 'createRateLimiter, tokenBucket, fixedWindow, slidingWindow, slidingLog'],
+  ['holdfast/rate-limit', 'createRateQueue, tokenBucket'],
+  ['holdfast/rate-limit', 'createConcurrencyLimiter, bbrLimit'],
+  ['holdfast/http', '*'],
+  ['holdfast/saga', 'saga, createSagaRunner'],
 ];
 
 const path = join(root, 'test/package/sizes.json');

@@ -133,6 +133,16 @@ describe('retry with a hint of the server', () => {
     }
   });
 
+  it('gives up at once when the wait is infinite, even where any wait is allowed', async () => {
+    const clock = createVirtualClock();
+    const events: RetryEvent[] = [];
+    const policy = retry({ clock, maxRetryAfterMs: Infinity, onEvent: (event) => events.push(event) });
+    const operation = failingWith([busy(Infinity)], 'value');
+    await expect(policy.run(operation)).rejects.toMatchObject({ retryAfterMs: Infinity });
+    expect(operation.calls).toBe(1);
+    expect(events).toMatchObject([{ type: 'give-up', attempt: 1, reason: 'retry-after' }]);
+  });
+
   it('caps what maxRetryAfterMs allows at the longest timer', async () => {
     const clock = createVirtualClock();
     const call = retry({ clock, maxRetryAfterMs: Infinity }).run(failingWith([busy(2 ** 40)], 'value'));

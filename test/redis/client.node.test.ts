@@ -1,54 +1,13 @@
-import { GlideClient, GlideClusterClient, Logger } from '@valkey/valkey-glide';
-import { Cluster, Redis } from 'ioredis';
-import { createClient, createCluster } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RedisSend } from '../../src/redis/client.ts';
-import { fromGlide, fromIoredis, fromNodeRedis } from '../../src/redis/client.ts';
 import { runScript } from '../../src/redis/script.ts';
 import { redisAvailability, startRedis } from '../support/redis.ts';
 import type { RedisServer } from '../support/redis.ts';
 import { startRedisCluster } from '../support/redis-cluster.ts';
 import type { RedisCluster } from '../support/redis-cluster.ts';
+import { clustered, single } from './client.kit.ts';
 
-/** Ends what it has opened. */
-type Connected = readonly [send: RedisSend, end: () => unknown];
-
-// It warns of every error reply, and some are wanted here.
-Logger.init('off');
-
-const single: Readonly<Record<string, (port: number) => Promise<Connected>>> = {
-  async fromIoredis(port) {
-    const client = new Redis(port);
-    return [fromIoredis(client), () => client.disconnect()];
-  },
-  async fromNodeRedis(port) {
-    const client = await createClient({ url: `redis://127.0.0.1:${port}` }).connect();
-    return [fromNodeRedis(client), () => client.destroy()];
-  },
-  async fromGlide(port) {
-    const client = await GlideClient.createClient({ addresses: [{ host: '127.0.0.1', port }] });
-    return [fromGlide(client), () => client.close()];
-  },
-};
-
-const clustered: Readonly<Record<string, (ports: readonly number[]) => Promise<Connected>>> = {
-  async fromIoredis(ports) {
-    const client = new Cluster(ports.map((port) => ({ host: '127.0.0.1', port })));
-    return [fromIoredis(client), () => client.disconnect()];
-  },
-  async fromNodeRedis(ports) {
-    const client = createCluster({ rootNodes: ports.map((port) => ({ url: `redis://127.0.0.1:${port}` })) });
-    await client.connect();
-    return [fromNodeRedis(client, { isCluster: true }), () => client.destroy()];
-  },
-  async fromGlide(ports) {
-    const addresses = ports.map((port) => ({ host: '127.0.0.1', port }));
-    const client = await GlideClusterClient.createClient({ addresses });
-    return [fromGlide(client), () => client.close()];
-  },
-};
-
-const script = { lua: "redis.call('SET', KEYS[1], ARGV[1]) return {1, ARGV[1], redis.call('GET', KEYS[1])}" };
+const script = { lua: () => "redis.call('SET', KEYS[1], ARGV[1]) return {1, ARGV[1], redis.call('GET', KEYS[1])}" };
 
 /** What every client must answer alike. */
 async function exercise(send: RedisSend, key: string): Promise<void> {

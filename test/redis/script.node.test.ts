@@ -51,8 +51,8 @@ describe('runScript', () => {
     'sends the hash, and the script in full only where the server does not know it: %s',
     async (noscript) => {
       const { send, sent } = scriptServer(noscript);
-      expect(await runScript(send, { lua }, ['k'], ['a', 'b'], bounds)).toBe('done');
-      expect(await runScript(send, { lua }, ['k'], [], bounds)).toBe('done');
+      expect(await runScript(send, { lua: () => lua }, ['k'], ['a', 'b'], bounds)).toBe('done');
+      expect(await runScript(send, { lua: () => lua }, ['k'], [], bounds)).toBe('done');
       expect(sent).toEqual([
         ['EVALSHA', hash, '1', 'k', 'a', 'b'],
         ['EVAL', lua, '1', 'k', 'a', 'b'],
@@ -66,17 +66,19 @@ describe('runScript', () => {
     const atOnce: RedisSend = () => {
       throw failure;
     };
-    await expect(runScript(atOnce, { lua }, ['k'], [], bounds)).rejects.toBe(failure);
+    await expect(runScript(atOnce, { lua: () => lua }, ['k'], [], bounds)).rejects.toBe(failure);
     const inFull: RedisSend = ([name]) => Promise.reject(name === 'EVAL' ? failure : new Error('NOSCRIPT'));
-    await expect(runScript(inFull, { lua }, ['k'], [], bounds)).rejects.toBe(failure);
-    await expect(runScript(() => Promise.reject(undefined), { lua }, ['k'], [], bounds)).rejects.toBe(undefined);
+    await expect(runScript(inFull, { lua: () => lua }, ['k'], [], bounds)).rejects.toBe(failure);
+    await expect(runScript(() => Promise.reject(undefined), { lua: () => lua }, ['k'], [], bounds)).rejects.toBe(
+      undefined,
+    );
   });
 
   it('sends nothing more once its deadline has passed', async () => {
     const clock = createVirtualClock();
     const reply = gate<unknown>();
     const names: string[] = [];
-    const call = runScript((command) => (names.push(command[0]!), reply.promise), { lua }, ['k'], [], {
+    const call = runScript((command) => (names.push(command[0]!), reply.promise), { lua: () => lua }, ['k'], [], {
       timeoutMs: 50,
       clock,
     });

@@ -1,16 +1,33 @@
-import { Redis } from 'ioredis';
-import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fromIoredis, fromNodeRedis, redisWorkerLeaseStore } from '../../src/redis/index.ts';
+import { redisWorkerLeaseStore } from '../../src/redis/index.ts';
 import type { RedisSend } from '../../src/redis/index.ts';
 import { storeContract } from '../snowflake/store-contract.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { connectRedis } from '../support/redis-client.ts';
 import { redisAvailability, startRedis } from '../support/redis.ts';
 import type { RedisServer } from '../support/redis.ts';
+import { startRedisCluster } from '../support/redis-cluster.ts';
+import type { RedisCluster } from '../support/redis-cluster.ts';
+import { clustered, single } from './client.kit.ts';
 
 const { available } = redisAvailability();
 const request = { pool: 'ids', workerIds: 4, ttlMs: 60_000, coldStart: 'immediate' } as const;
+
+/** What every client must answer alike. */
+async function exercise(client: RedisSend, prefix: string, pool = 'ids'): Promise<void> {
+  const store = redisWorkerLeaseStore(client, { prefix });
+  const ask = { ...request, pool, workerIds: 1 };
+  const grant = (await store.acquire(ask))!;
+  expect(grant).toMatchObject({ workerId: 0, fromMs: 0, untilMs: grant.nowMs + 60_000 });
+  expect(await store.acquire(ask)).toBeNull();
+  const { workerId, fencingToken, untilMs } = grant;
+  expect(await store.renew({ pool, workerId, fencingToken, ttlMs: 90_000 })).toBeGreaterThan(untilMs);
+  expect(await store.renew({ pool, workerId, fencingToken: 1, ttlMs: 1 })).toBeNull();
+  await store.release({ pool, workerId, fencingToken, untilMs: 5 });
+  const next = (await store.acquire(ask))!;
+  expect(next).toMatchObject({ workerId: 0, fromMs: 5 });
+  expect(next.fencingToken).toBeGreaterThan(fencingToken);
+}
 
 describe.skipIf(!available)('redisWorkerLeaseStore', () => {
   let server: RedisServer;
@@ -48,24 +65,13 @@ describe.skipIf(!available)('redisWorkerLeaseStore', () => {
     expect(after.fromMs).toBeGreaterThan(before.untilMs - 1);
   });
 
-  it('answers the same through ioredis and node-redis', async () => {
-    const ioredis = new Redis(server.port);
-    const nodeRedis = await createClient({ url: server.url }).connect();
+  it.each(Object.entries(single))('answers the same through %s', async (name, connect) => {
+    const [client, end] = await connect(server.port);
     try {
-      for (const client of [fromIoredis(ioredis), fromNodeRedis(nodeRedis)]) {
-        const store = redisWorkerLeaseStore(client, { prefix: `client ${client.toString()}` });
-        const grant = (await store.acquire(request))!;
-        expect(grant).toMatchObject({ workerId: 0, fromMs: 0, untilMs: grant.nowMs + 60_000 });
-        const { workerId, fencingToken } = grant;
-        expect(await store.renew({ pool: 'ids', workerId, fencingToken, ttlMs: 90_000 })).toBeGreaterThan(
-          grant.untilMs,
-        );
-        expect(await store.renew({ pool: 'ids', workerId, fencingToken: 1, ttlMs: 1 })).toBeNull();
-        await store.release({ pool: 'ids', workerId, fencingToken, untilMs: 5 });
-      }
+      await server.send(['SCRIPT', 'FLUSH']);
+      await exercise(client, `through ${name}:`);
     } finally {
-      ioredis.disconnect();
-      nodeRedis.destroy();
+      await end();
     }
   });
 
@@ -113,5 +119,26 @@ describe.skipIf(!available)('redisWorkerLeaseStore', () => {
     expect(() => redisWorkerLeaseStore({} as never)).toThrow('send must be a function');
     expect(() => redisWorkerLeaseStore(send, { prefix: 1 as never })).toThrow('prefix must be a text');
     expect(() => redisWorkerLeaseStore(send, { timeoutMs: 0 })).toThrow('timeoutMs must be');
+  });
+});
+
+describe.skipIf(!available)('redisWorkerLeaseStore on a cluster', () => {
+  let cluster: RedisCluster;
+  beforeAll(async () => {
+    cluster = await startRedisCluster();
+  });
+  afterAll(() => cluster?.stop());
+
+  it.each(Object.entries(clustered))('keeps each pool on the node of its key, through %s', async (name, connect) => {
+    const [client, end] = await connect(cluster.nodes.map((node) => node.port));
+    try {
+      for (let k = 0; k < 12; k++) await exercise(client, `${name}:`, `pool ${k}`);
+    } finally {
+      await end();
+    }
+    const keys = await Promise.all(cluster.nodes.map((node) => node.send(['KEYS', `${name}:*`])));
+    expect(keys.flat()).toHaveLength(12);
+    // By their hashes these twelve lie on all three nodes.
+    for (const some of keys) expect(some).not.toEqual([]);
   });
 });

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { find, pointsOf } from '../../src/ring/circle.ts';
+import { find } from '../../src/ring/circle.ts';
 import { createKetamaRing } from '../../src/ring/index.ts';
 import { ketamaCircle } from '../../src/ring/ketama.ts';
 import { md5 } from '../../src/ring/md5.ts';
+import { pointsOf } from '../../src/ring/points.ts';
 
 /** libketama's own list of servers for its test (RJ/ketama, ketama.servers). */
 const servers = [600, 300, 200, 350, 1000, 800, 950, 100].map((weight, k) => ({ id: `10.0.1.${k + 1}:11211`, weight }));

@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { hashText, hashWords, newHash128 } from '../../src/core/hash.ts';
 import type { Ring, RingNode } from '../../src/ring/index.ts';
 import { createRing, hashPosition } from '../../src/ring/index.ts';
 
@@ -33,6 +32,40 @@ export const anyOptions: fc.Arbitrary<{ vnodes: number; seed: number }> = fc.rec
 
 export const keys: readonly string[] = Array.from({ length: 300 }, (_, k) => `key ${k}`);
 
+/** MurmurHash3_x86_32, step by step in whole numbers as its author has it. */
+export function murmur(bytes: Iterable<number>, seed: number): number {
+  const turn = (x: bigint, by: bigint): bigint => BigInt.asUintN(32, (x << by) | (x >> (32n - by)));
+  const stir = (word: bigint): bigint =>
+    BigInt.asUintN(32, turn(BigInt.asUintN(32, word * 0xcc9e2d51n), 15n) * 0x1b873593n);
+  const all = [...bytes];
+  let hash = BigInt(seed);
+  for (let at = 0; at < all.length; at += 4) {
+    const word = all.slice(at, at + 4).reduce((sum, byte, k) => sum | (BigInt(byte) << BigInt(8 * k)), 0n);
+    hash ^= stir(word);
+    if (at + 4 <= all.length) hash = BigInt.asUintN(32, turn(hash, 13n) * 5n + 0xe6546b64n);
+  }
+  hash ^= BigInt(all.length);
+  for (const [shift, factor] of [
+    [16n, 0x85ebca6bn],
+    [13n, 0xc2b2ae35n],
+  ] as const)
+    hash = BigInt.asUintN(32, (hash ^ (hash >> shift)) * factor);
+  return Number(hash ^ (hash >> 16n));
+}
+
+/** UTF-8, with a lone surrogate as the three bytes that it would have. */
+export function bytesOf(text: string): number[] {
+  return Array.from(text).flatMap((character) => {
+    const code = character.codePointAt(0)!;
+    if (code < 0xd800 || code > 0xdfff) return [...new TextEncoder().encode(character)];
+    return [0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f)];
+  });
+}
+
+function wordBytes(...words: readonly number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.from(words).buffer);
+}
+
 interface Point {
   readonly position: number;
   readonly tie: number;
@@ -43,14 +76,9 @@ interface Point {
 export function pointsOfModel(nodes: readonly RingNode[], vnodes: number, seed: number): Point[] {
   const points: Point[] = [];
   for (const { id, weight = 1 } of nodes) {
-    const name = newHash128();
-    hashText(name, id, seed);
+    const [a, b] = [murmur(bytesOf(id), seed), murmur([0, ...bytesOf(id)], seed)];
     const count = weight > 0 ? Math.max(1, Math.round(vnodes * weight)) : 0;
-    for (let k = 0; k < count; k++) {
-      const point = newHash128();
-      hashWords(point, k, name.b, name.a);
-      points.push({ position: point.a >>> 0, tie: name.d >>> 0, id });
-    }
+    for (let k = 0; k < count; k++) points.push({ position: murmur(wordBytes(k, b), a), tie: b | 0, id });
   }
   return points.sort((x, y) => x.position - y.position || x.tie - y.tie || (x.id < y.id ? -1 : 1));
 }

@@ -110,8 +110,15 @@ describe('encode and decode', () => {
         String(id).slice(0, 30),
       ).toBeInstanceOf(Error);
     }
+    expect(() => codec.decode('x')).toThrow('id must be an id of the layout, got "x"');
     expect(codec.decode('0')).toEqual({ timestampMs: defaultLayout.epochMs, workerId: 0, sequence: 0 });
     expect(codec.timestampMs('9223372036854775807')).toBe(defaultLayout.epochMs + 2 ** 41 - 1);
+  });
+
+  it('take 0 for a time, a worker and a sequence as any other number', () => {
+    const codec = snowflakeCodec({ ...defaultLayout, epochMs: 0 });
+    expect([codec.encode({ timestampMs: 0 }), codec.minId(0), codec.maxId(0)]).toEqual([0n, 0n, (1n << 22n) - 1n]);
+    expect(codec.decode('0')).toEqual({ timestampMs: 0, workerId: 0, sequence: 0 });
   });
 
   it('read the last id of a millisecond as of that millisecond', () => {

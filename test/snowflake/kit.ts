@@ -8,8 +8,17 @@ export const START_MS = 1_767_225_600_000;
 /** Room for 4 ids of each of 4 workers in a millisecond, so that ticks are soon full. */
 export const tinyLayout: SnowflakeLayout = { timestampBits: 41, workerBits: 2, sequenceBits: 2, epochMs: 0 };
 
-/** Every layout there can be, with few bits of sequence more often than not. */
-export const anyLayout: fc.Arbitrary<SnowflakeLayout> = fc
+/** Long ticks and up to 38 bits below them, more than half an id. */
+const wideLayout: fc.Arbitrary<SnowflakeLayout> = fc.record({
+  timestampBits: fc.constant(26),
+  workerBits: fc.integer({ min: 12, max: 26 }),
+  sequenceBits: fc.integer({ min: 0, max: 12 }),
+  epochMs: fc.constantFrom(0, 1_577_836_800_000),
+  tickMs: fc.constant(600_000),
+  fieldOrder: fc.constantFrom('worker-sequence' as const, 'sequence-worker' as const),
+});
+
+const narrowLayout: fc.Arbitrary<SnowflakeLayout> = fc
   .record({
     timestampBits: fc.integer({ min: 42, max: 48 }),
     workerBits: fc.integer({ min: 0, max: 26 }),
@@ -19,6 +28,12 @@ export const anyLayout: fc.Arbitrary<SnowflakeLayout> = fc
     fieldOrder: fc.constantFrom('worker-sequence' as const, 'sequence-worker' as const),
   })
   .filter(({ timestampBits, workerBits, sequenceBits }) => timestampBits + workerBits + sequenceBits <= 64);
+
+/** Every layout there can be, with few bits of sequence more often than not. */
+export const anyLayout: fc.Arbitrary<SnowflakeLayout> = fc.oneof(
+  { arbitrary: narrowLayout, weight: 3 },
+  { arbitrary: wideLayout, weight: 1 },
+);
 
 /** A clock that gives these readings one after the other, and counts how often it was asked. */
 export function readingClock(readings: Iterable<number>): Clock & { readonly reads: number } {

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/core/clock.ts';
 import { createLeasedSnowflake, createSnowflake } from '../../src/snowflake/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
 import { abortListeners, heapGrowth, watchTimers } from '../support/leaks.ts';
@@ -65,5 +66,30 @@ describe('memory', () => {
     } finally {
       timers.stop();
     }
+  });
+
+  it('keeps the process alive for who waits, and for nothing that runs in the background', async () => {
+    const timers: { readonly timer: NodeJS.Timeout; readonly ms: number }[] = [];
+    const clock = {
+      ...systemClock,
+      setTimeout: (fn: () => void, ms: number) => {
+        const timer = setTimeout(fn, Math.min(ms, 5));
+        timers.push({ timer, ms });
+        return timer;
+      },
+    };
+    const store = new MemoryStore(() => Date.now());
+    const ids = await createLeasedSnowflake({ store, clock, ttlMs: 900, renewEveryMs: 100, maxLeadMs: 1e5 });
+    const isAwake = (ms: number): boolean[] =>
+      timers.filter((each) => each.ms === ms).map(({ timer }) => timer.hasRef());
+    // The wait for the window of the first lease, and the renewals.
+    expect(isAwake(900)).toEqual([true]);
+    expect(new Set(isAwake(100))).toEqual(new Set([false]));
+    // Another lease is looked for in the background while the store is down.
+    store.loseEverything();
+    store.acquire = () => Promise.reject(new Error('unreachable'));
+    await vi.waitFor(() => expect(isAwake(25)).not.toEqual([]));
+    expect(new Set(isAwake(25))).toEqual(new Set([false]));
+    await ids.close();
   });
 });

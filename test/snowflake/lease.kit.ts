@@ -1,10 +1,13 @@
 import { acquireWorkerLease } from '../../src/snowflake/index.ts';
+import { createVirtualClock } from '../../src/testing/index.ts';
+import { START_MS } from './kit.ts';
 import type {
   LeaseGrant,
   LeaseRelease,
   LeaseRenewal,
   LeaseRequest,
   WorkerLease,
+  WorkerLeaseEvent,
   WorkerLeaseOptions,
   WorkerLeaseStore,
 } from '../../src/snowflake/index.ts';
@@ -52,7 +55,7 @@ export class MemoryStore implements WorkerLeaseStore {
     if (best === undefined) return null;
     const slot = this.#slots.get(`${pool}/${best}`)!;
     const fromMs = slot.untilMs;
-    Object.assign(slot, { untilMs: Math.max(nowMs, fromMs) + ttlMs, token: ++this.#token, isHeld: true });
+    Object.assign(slot, { untilMs: Math.max(fromMs, nowMs + ttlMs), token: ++this.#token, isHeld: true });
     this.windows.push({ workerId: best, fromMs, token: slot.token });
     return { workerId: best, fencingToken: slot.token, fromMs, untilMs: slot.untilMs, nowMs };
   }
@@ -85,4 +88,20 @@ export class MemoryStore implements WorkerLeaseStore {
 /** A lease from a store that was never empty, so that it begins at once. */
 export function warmLease(options: Omit<WorkerLeaseOptions, 'coldStart'>): Promise<WorkerLease> {
   return acquireWorkerLease({ coldStart: 'immediate', ...options });
+}
+
+/** A clock, a store that goes by its time but knows no step of it, and what a pool of two worker ids is leased with. */
+export function setup() {
+  const clock = createVirtualClock({ epochMs: START_MS });
+  // The store has a clock of its own, which no step of the holder's reaches.
+  const store = new MemoryStore(() => START_MS + clock.now());
+  const events: WorkerLeaseEvent[] = [];
+  const options = {
+    store,
+    clock,
+    workerIds: 2,
+    ttlMs: 3000,
+    onEvent: (event: WorkerLeaseEvent) => void events.push(event),
+  };
+  return { clock, store, events, options };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { WorkerLeaseEvent, WorkerLeaseOptions } from '../../src/snowflake/index.ts';
+import type { WorkerLeaseOptions } from '../../src/snowflake/index.ts';
 import {
   acquireWorkerLease,
   createSnowflake,
@@ -7,27 +7,12 @@ import {
   snowflakeCodec,
   WorkerLeaseLostError,
 } from '../../src/snowflake/index.ts';
-import { createVirtualClock } from '../../src/testing/index.ts';
 import { countingSignal } from '../support/counting-signal.ts';
+import { flush, gate } from '../support/gate.ts';
 import { attempt, START_MS, tinyLayout } from './kit.ts';
-import { MemoryStore, warmLease } from './lease.kit.ts';
+import { setup, warmLease } from './lease.kit.ts';
 
 const codec = snowflakeCodec(tinyLayout);
-
-function setup() {
-  const clock = createVirtualClock({ epochMs: START_MS });
-  // The store has a clock of its own, which no step of the holder's reaches.
-  const store = new MemoryStore(() => START_MS + clock.now());
-  const events: WorkerLeaseEvent[] = [];
-  const options = {
-    store,
-    clock,
-    workerIds: 2,
-    ttlMs: 3000,
-    onEvent: (event: WorkerLeaseEvent) => void events.push(event),
-  };
-  return { clock, store, events, options };
-}
 
 describe('window of a lease', () => {
   it('holds every id that its generator issues, whatever the clock of the holder reads', async () => {
@@ -128,6 +113,21 @@ describe('renewal', () => {
     expect(store.calls).toHaveLength(2 + 1 + 4);
   });
 
+  it.each(['fulfilled', 'rejected', 'taken'])('that is %s after a release changes nothing', async (how) => {
+    const { clock, store, events, options } = setup();
+    const lease = await warmLease(options);
+    const answer = gate<number | null>();
+    store.renew = () => answer.promise;
+    await clock.advance(1000);
+    await lease.release();
+    const { untilMs } = lease;
+    if (how === 'rejected') answer.fail(new Error('unreachable'));
+    else answer.open(how === 'taken' ? null : untilMs + 1);
+    await flush();
+    expect([lease.untilMs, clock.pendingTimers, events.map(({ type }) => type)]).toEqual([untilMs, 0, ['acquired']]);
+    expect(lease.signal.reason).toMatchObject({ reason: 'released' });
+  });
+
   it('aborts the signal and makes `next` throw when the store has given the worker id away', async () => {
     const { clock, store, events, options } = setup();
     const lease = await warmLease(options);
@@ -148,57 +148,6 @@ describe('renewal', () => {
   });
 });
 
-describe('release', () => {
-  it('frees the worker id from the last id on, so that a successor starts at once', async () => {
-    const { clock, store, options } = setup();
-    const one = { ...options, workerIds: 1 };
-    const lease = await warmLease(one);
-    const ids = createSnowflake({ worker: lease, layout: tinyLayout, clock });
-    const last = ids.nextBatch(10).at(-1)!;
-    await lease.release();
-    expect(store.calls.at(-1)).toBe(`release ${START_MS + 4}`);
-    expect(attempt(() => ids.next())).toMatchObject({ reason: 'released' });
-    const waiting = warmLease(one);
-    await clock.advance(4);
-    const next = await waiting;
-    expect([next.workerId, next.fromMs, next.fencingToken > lease.fencingToken]).toEqual([0, START_MS + 4, true]);
-    expect(createSnowflake({ worker: next, layout: tinyLayout, clock }).next()).toBeGreaterThan(last);
-  });
-
-  it('keeps the worker id to the end of its window when nobody says what was used', async () => {
-    const { store, options } = setup();
-    const lease = await warmLease(options);
-    await lease.release();
-    await lease.release();
-    expect(store.calls).toEqual(['acquire', `release ${START_MS + 3000}`]);
-  });
-
-  it('takes a later time from the caller, never an earlier one than its generator used', async () => {
-    const { clock, store, options } = setup();
-    for (const [lastMs, untilMs] of [
-      [START_MS + 100, START_MS + 101],
-      [START_MS - 100, START_MS + 2],
-      [START_MS + 9000, START_MS + 3000],
-    ]) {
-      const lease = await warmLease({ ...options, pool: String(lastMs) });
-      createSnowflake({ worker: lease, layout: tinyLayout, clock }).next();
-      await lease.release(lastMs);
-      expect(store.calls.at(-1)).toBe(`release ${untilMs}`);
-    }
-  });
-
-  it('never rejects: an unreachable store is an event, and the lease runs out', async () => {
-    const { clock, store, events, options } = setup();
-    {
-      await using lease = await warmLease(options);
-      expect(lease.workerId).toBe(0);
-      store.down = new Error('unreachable');
-    }
-    expect(events.at(-1)).toEqual({ type: 'release-failed', workerId: 0, error: store.down });
-    expect(clock.pendingTimers).toBe(0);
-  });
-});
-
 describe('acquireWorkerLease', () => {
   it('gives every holder a worker id of its own, and rejects at once when all are taken', async () => {
     const { options } = setup();
@@ -211,7 +160,7 @@ describe('acquireWorkerLease', () => {
   });
 
   it('waits for a worker id where it is told to, until its signal aborts', async () => {
-    const { clock, options } = setup();
+    const { clock, store, options } = setup();
     const lease = await warmLease({ ...options, workerIds: 1 });
     const counting = countingSignal();
     const wait = { ...options, workerIds: 1, whenTaken: 'wait' as const };
@@ -224,38 +173,14 @@ describe('acquireWorkerLease', () => {
     await lease.release(clock.epochMs() - 1);
     await clock.advance(50);
     expect((await served).workerId).toBe(0);
-  });
-
-  it('starts worker ids of an empty store a `ttlMs` later, and resolves when their window begins', async () => {
-    const { clock, store, options } = setup();
-    let lease: Awaited<ReturnType<typeof acquireWorkerLease>> | undefined;
-    const waiting = acquireWorkerLease(options).then((value) => (lease = value));
-    await clock.advance(2999);
-    expect([lease, store.calls.filter((call) => call === 'acquire').length]).toEqual([undefined, 1]);
-    await clock.advance(1);
-    expect((await waiting).fromMs).toBe(START_MS + 3000);
-    expect(createSnowflake({ worker: await waiting, layout: tinyLayout, clock }).next()).toBeGreaterThan(
-      codec.maxId(START_MS + 2999),
-    );
-  });
-
-  it('never meets a holder from before a loss of the data of the store', async () => {
-    const { clock, store, options } = setup();
-    const one = { ...options, workerIds: 1 };
-    const old = createSnowflake({ worker: await warmLease(one), layout: tinyLayout, maxLeadMs: 1e6, clock });
-    // Renewed at the last moment, then cut off from the store, which starts empty.
+    // Nobody asks any more.
+    const isAsked = (): number => store.calls.filter((call) => call === 'acquire').length;
+    const before = isAsked();
     await clock.advance(1000);
-    clock.stall(999);
-    store.loseEverything();
-    const waiting = acquireWorkerLease(one);
-    const seen = new Set<bigint>();
-    for (let id = attempt(() => old.next()); typeof id === 'bigint'; id = attempt(() => old.next())) seen.add(id);
-    const before = seen.size;
-    await clock.advance(3000);
-    const fresh = createSnowflake({ worker: await waiting, layout: tinyLayout, maxLeadMs: 1e6, clock });
-    clock.setEpoch(START_MS);
-    for (let k = 0; k < 1000; k++) seen.add(fresh.next());
-    expect([before > 4000, seen.size]).toEqual([true, before + 1000]);
+    expect([before, isAsked()]).toEqual([before, before]);
+    const other = countingSignal();
+    await warmLease({ ...options, pool: 'other', signal: other.signal });
+    expect([other.added, other.listeners]).toEqual([1, 0]);
   });
 
   it('gives back what it took when its signal aborts before the window begins', async () => {
@@ -271,6 +196,23 @@ describe('acquireWorkerLease', () => {
     expect(store.calls.filter((call) => call === 'acquire')).toHaveLength(1);
   });
 
+  it('rejects with the reason of its signal while the store has not answered, and gives back what it grants', async () => {
+    const { clock, store, events, options } = setup();
+    const [counting, answer] = [countingSignal(), gate()];
+    const acquire = store.acquire.bind(store);
+    store.acquire = (request) => answer.promise.then(() => acquire(request));
+    const waiting = warmLease({ ...options, signal: counting.signal });
+    const reason = new Error('enough');
+    counting.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    expect([store.calls, counting.listeners, counting.peak]).toEqual([[], 0, 1]);
+    answer.open();
+    await flush();
+    // The window began long ago: nothing of it was used.
+    expect([store.calls, events, clock.pendingTimers]).toEqual([['acquire', 'release 0'], [], 0]);
+    expect((await warmLease(options)).workerId).toBe(0);
+  });
+
   it('rejects with what the store rejects with', async () => {
     const { store, options } = setup();
     store.down = new Error('unreachable');
@@ -278,12 +220,13 @@ describe('acquireWorkerLease', () => {
   });
 
   const bad: readonly (readonly [string, Partial<WorkerLeaseOptions>])[] = [
-    ['store', { store: {} as never }],
+    ['store must be a store of worker leases, got object', { store: {} as never }],
     ['store', { store: undefined as never }],
-    ['pool', { pool: 5 as never }],
+    ['pool must be a text, got 5', { pool: 5 as never }],
     ['workerIds', { workerIds: 0 }],
     ['ttlMs', { ttlMs: 0 }],
     ['ttlMs', { ttlMs: Infinity }],
+    ['ttlMs must be an integer of at least 1 and at most 2147483647, got 2147483648', { ttlMs: 2 ** 31 }],
     ['renewEveryMs', { renewEveryMs: 3001 }],
     ['coldStart', { coldStart: 'never' as never }],
     ['whenTaken', { whenTaken: 'queue' as never }],
@@ -291,7 +234,9 @@ describe('acquireWorkerLease', () => {
   ];
   it.each(bad)('refuses a bad %s by name and asks the store for nothing', async (name, part) => {
     const { store, options } = setup();
-    await expect(acquireWorkerLease({ ...options, ...part })).rejects.toThrow(`${name} must be`);
+    await expect(acquireWorkerLease({ ...options, ...part })).rejects.toThrow(
+      name.includes(' ') ? name : `${name} must be`,
+    );
     expect(store.calls).toEqual([]);
   });
 });

@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { LeasedSnowflakeOptions, WorkerLeaseEvent } from '../../src/snowflake/index.ts';
 import { createLeasedSnowflake, WorkerLeaseLostError } from '../../src/snowflake/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
 import { countingSignal } from '../support/counting-signal.ts';
+import { flush, gate } from '../support/gate.ts';
 import { attempt, START_MS, tinyLayout } from './kit.ts';
 import { MemoryStore } from './lease.kit.ts';
 
@@ -60,6 +61,34 @@ describe('createLeasedSnowflake', () => {
     await ids.close();
   });
 
+  // Between the end of the wait and the generator lie some steps of promises, and the loss may be heard of in each
+  // where both timers fire at once, as those of test frameworks do.
+  it.each([0, 1, 2, 3, 4])(
+    'takes another lease when the first is lost as its window begins, %s steps later',
+    async (steps) => {
+      vi.useFakeTimers({ now: START_MS });
+      try {
+        const store = new MemoryStore(() => Date.now());
+        const renew = store.renew.bind(store);
+        store.renew = async (renewal) => {
+          for (let k = 0; k < steps; k++) await undefined;
+          return renew(renewal);
+        };
+        const waiting = createLeasedSnowflake({ store, workerIds: 4, ttlMs: 3000 });
+        await vi.advanceTimersByTimeAsync(2500);
+        store.loseEverything();
+        vi.advanceTimersByTime(500);
+        await vi.advanceTimersByTimeAsync(3500);
+        const ids = await waiting;
+        expect(typeof attempt(() => ids.next())).toBe('bigint');
+        await ids.close();
+        expect(vi.getTimerCount()).toBe(0);
+      } finally {
+        vi.useRealTimers();
+      }
+    },
+  );
+
   it('goes on trying while the store is down, and `nextAsync` waits for the end of the gap', async () => {
     const { clock, store, events, options } = setup();
     const ids = await createLeasedSnowflake(options);
@@ -95,6 +124,47 @@ describe('createLeasedSnowflake', () => {
     }
     expect([clock.pendingTimers, store.calls.length]).toEqual([0, 2]);
   });
+
+  it('ends its lease when it is disposed of, also while the store is down', async () => {
+    const { clock, store, options, events } = setup();
+    {
+      await using ids = await createLeasedSnowflake(options);
+      ids.next();
+      expect(ids.lastTimestampMs).toBe(START_MS + 1);
+    }
+    expect([store.calls.at(-1), clock.pendingTimers]).toEqual([`release ${START_MS + 2}`, 0]);
+    const ids = await createLeasedSnowflake(options);
+    store.loseEverything();
+    await clock.advance(999);
+    const acquire = store.acquire.bind(store);
+    store.acquire = () => Promise.reject(new Error('unreachable'));
+    await clock.advance(1);
+    expect([events.at(-1)?.type, clock.pendingTimers]).toEqual(['acquire-failed', 1]);
+    await ids.close();
+    expect([events.at(-1)?.type, clock.pendingTimers]).toEqual(['acquire-failed', 0]);
+    store.acquire = acquire;
+    await expect(ids.nextAsync()).rejects.toMatchObject({ code: 'ERR_WORKER_LEASE_LOST' });
+  });
+
+  it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])(
+    'gives back a lease that arrives %s steps of promises before it is closed',
+    async (steps) => {
+      const { clock, store, events, options } = setup({ workerIds: 1 });
+      const ids = await createLeasedSnowflake(options);
+      store.loseEverything();
+      const [acquire, answer] = [store.acquire.bind(store), gate()];
+      store.acquire = (request) => answer.promise.then(() => acquire(request));
+      await clock.advance(1000);
+      answer.open();
+      for (let k = 0; k < steps; k++) await undefined;
+      await ids.close();
+      await flush();
+      expect(clock.pendingTimers).toBe(0);
+      expect(events.filter(({ type }) => type === 'acquire-failed')).toEqual([]);
+      // Nobody holds the only worker id.
+      expect((await createLeasedSnowflake(options)).workerId).toBe(0);
+    },
+  );
 
   it('gives back a lease that arrives while it is being closed', async () => {
     const { clock, store, options } = setup({ coldStart: 'wait' });

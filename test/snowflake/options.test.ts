@@ -42,6 +42,8 @@ const badLayouts: readonly (readonly [string, Partial<SnowflakeLayout>])[] = [
   ['epochMs', { epochMs: undefined as never }],
   ['tickMs', { tickMs: 0 }],
   ['tickMs', { tickMs: 1e6 }],
+  // The last tick would begin after the last millisecond of a Date.
+  ['tickMs must be an integer of at least 1 and at most 0, got 1', { epochMs: 8.64e15 - 2 ** 41 + 2 }],
   ['fieldOrder must be one of worker-sequence, sequence-worker', { fieldOrder: 'random' as never }],
 ];
 
@@ -111,6 +113,7 @@ describe('layouts', () => {
 describe('workerIdFromEnv', () => {
   it('reads a whole number up to `max`, and throws for everything else instead of guessing', () => {
     expect(['0', '7', '31'].map((value) => workerIdFromEnv('ID', 31, { ID: value }))).toEqual([0, 7, 31]);
+    expect(() => workerIdFromEnv('ID', -1, { ID: '0' })).toThrow('max must be an integer of at least 0, got -1');
     for (const value of ['', ' 7', '7 ', '07', '+7', '-1', '32', '1e1', '0x7', '7.0', 'seven', '9'.repeat(400), '٧']) {
       expect(attempt(() => workerIdFromEnv('ID', 31, { ID: value }))).toBeInstanceOf(RangeError);
     }
@@ -130,6 +133,11 @@ describe('workerIdFromHostname', () => {
         name,
       ).toBeInstanceOf(RangeError);
     }
-    expect(() => workerIdFromHostname(undefined as never, 31)).toThrow(TypeError);
+    expect(() => workerIdFromHostname(undefined as never, 31)).toThrow(
+      'hostname must be a name that ends in -number, as api-7, got undefined',
+    );
+    expect(() => workerIdFromHostname('api-32', 31)).toThrow(
+      'the number of hostname api-32 must be an integer of at least 0 and at most 31, got "32"',
+    );
   });
 });

@@ -10,7 +10,7 @@ import {
   SnowflakeLeadError,
 } from '../../src/snowflake/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
-import { anyLayout, attempt, START_MS, tinyLayout } from './kit.ts';
+import { anyLayout, attempt, readingClock, START_MS, tinyLayout } from './kit.ts';
 
 const newBuffer = (): SharedArrayBuffer => new SharedArrayBuffer(24);
 
@@ -23,14 +23,16 @@ describe.skipIf(typeof SharedArrayBuffer === 'undefined')('createSharedSnowflake
       moveMs: fc.integer({ min: -60, max: 60 }),
     });
     fc.assert(
-      fc.property(anyLayout, fc.integer({ min: 300, max: 330 }), fc.array(anyStep), (layout, maxLeadMs, steps) => {
+      fc.property(anyLayout, fc.nat({ max: 30 }), fc.array(anyStep), (layout, moreMs, steps) => {
+        const { tickMs = 1 } = layout;
+        const maxLeadMs = 10 * tickMs + moreMs;
         const clock = createVirtualClock({ epochMs: START_MS });
         const buffer = newBuffer();
-        const options = { worker: 0, layout, maxLeadMs, clock };
+        const options = { worker: 2 ** layout.workerBits - 1, layout, maxLeadMs, clock };
         const threads = [0, 1, 2].map(() => createSharedSnowflake(buffer, options));
         const alone = createSnowflake(options);
         for (const { thread, count, moveMs } of steps) {
-          clock.setEpoch(clock.epochMs() + moveMs);
+          clock.setEpoch(clock.epochMs() + (moveMs % 2 ? moveMs : moveMs * tickMs));
           const shared = threads[thread]!;
           const actual = attempt(() =>
             count ? shared.nextBatch(count) : [BigInt(shared.nextString()), shared.next()],
@@ -53,6 +55,23 @@ describe.skipIf(typeof SharedArrayBuffer === 'undefined')('createSharedSnowflake
     expect(ids.lastTimestampMs).toBe(START_MS + 2);
     clock.setEpoch(START_MS - 98);
     expect(() => ids.next()).toThrow(SnowflakeLeadError);
+  });
+
+  it('throws when the clock reads no number, takes none for an empty batch, and starts at the epoch', () => {
+    const clock = readingClock([NaN, START_MS, START_MS]);
+    const layout = { ...tinyLayout, epochMs: START_MS };
+    const ids = createSharedSnowflake(newBuffer(), { worker: 0, layout, clock });
+    expect(ids.lastTimestampMs).toBe(START_MS - 1);
+    expect(() => ids.next()).toThrow('clock.epochMs() must be a finite number, got NaN');
+    expect([ids.nextBatch(0), ids.fill(new BigUint64Array(0)).length, clock.reads]).toEqual([[], 0, 1]);
+    expect(ids.nextBatch(4)).toEqual([16n, 17n, 18n, 19n]);
+    expect(ids.lastTimestampMs).toBe(START_MS + 1);
+    expect(() => ids.nextBatch(20_005)).toThrow('count must be an integer of at least 0 and at most 20004, got 20005');
+    expect(() => ids.fill(new BigUint64Array(20_005))).toThrow('count must be');
+    const early = createVirtualClock({ epochMs: START_MS - 100 });
+    const before = createSharedSnowflake(newBuffer(), { worker: 0, layout, clock: early });
+    // As an unshared one: the tick of the epoch is free, and within the lead.
+    expect(before.next()).toBe(createSnowflake({ worker: 0, layout, clock: early }).next());
   });
 
   it('waits in `nextAsync`, gives numbers where they fit, and starts after `notBeforeMs`', async () => {

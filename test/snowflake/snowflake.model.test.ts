@@ -14,16 +14,22 @@ interface Real {
 /** Ids as places on one line, tick * capacity + sequence, in bigints and with no thought of speed. */
 class Model {
   readonly #layout: Required<SnowflakeLayout>;
+  readonly #worker: bigint;
   readonly #maxLeadMs: number;
   readonly #capacity: bigint;
   nowMs: number = START_MS;
   #last = -1n;
   #birth: number | undefined;
 
-  constructor(layout: SnowflakeLayout, maxLeadMs: number) {
+  constructor(layout: SnowflakeLayout, worker: number, maxLeadMs: number) {
+    this.#worker = BigInt(worker);
     this.#layout = { tickMs: 1, fieldOrder: 'worker-sequence', ...layout };
     this.#maxLeadMs = maxLeadMs;
     this.#capacity = 1n << BigInt(layout.sequenceBits);
+  }
+
+  move(by: number, unit: 'ms' | 'ticks'): void {
+    this.nowMs += unit === 'ms' ? by : by * this.#layout.tickMs;
   }
 
   /** The next `count` ids, or the milliseconds to wait. */
@@ -44,8 +50,9 @@ class Model {
   #idAt(place: bigint): bigint {
     const { workerBits, sequenceBits, fieldOrder } = this.#layout;
     const [tick, sequence] = [place / this.#capacity, place % this.#capacity];
-    const low = fieldOrder === 'worker-sequence' ? sequence : sequence << BigInt(workerBits);
-    return (tick << BigInt(workerBits + sequenceBits)) + low;
+    const [above, below, bits] =
+      fieldOrder === 'worker-sequence' ? [this.#worker, sequence, sequenceBits] : [sequence, this.#worker, workerBits];
+    return (tick << BigInt(workerBits + sequenceBits)) + (above << BigInt(bits)) + below;
   }
 }
 
@@ -76,10 +83,12 @@ class Take implements fc.Command<Model, Real> {
 }
 
 class Move implements fc.Command<Model, Real> {
-  readonly #byMs: number;
+  readonly #by: number;
+  readonly #unit: 'ms' | 'ticks';
 
-  constructor(byMs: number) {
-    this.#byMs = byMs;
+  constructor(by: number, unit: 'ms' | 'ticks') {
+    this.#by = by;
+    this.#unit = unit;
   }
 
   check(): boolean {
@@ -87,12 +96,12 @@ class Move implements fc.Command<Model, Real> {
   }
 
   run(model: Model, { clock }: Real): void {
-    model.nowMs += this.#byMs;
+    model.move(this.#by, this.#unit);
     clock.setEpoch(model.nowMs);
   }
 
   toString(): string {
-    return `move ${this.#byMs} ms`;
+    return `move ${this.#by} ${this.#unit}`;
   }
 }
 
@@ -102,22 +111,29 @@ const commands = [
   fc.constant(new Take('nextString', 1, (ids) => [BigInt(ids.nextString())])),
   count.map((n) => new Take(`nextBatch ${n}`, n, (ids) => ids.nextBatch(n))),
   count.map((n) => new Take(`fill ${n}`, n, (ids) => [...ids.fill(new BigUint64Array(n))])),
-  fc.oneof(fc.integer({ min: 0, max: 3 }), fc.integer({ min: -100, max: 100 })).map((ms) => new Move(ms)),
+  fc
+    .tuple(
+      fc.oneof(fc.integer({ min: 0, max: 3 }), fc.integer({ min: -100, max: 100 })),
+      fc.constantFrom('ms' as const, 'ticks' as const),
+    )
+    .map(([by, unit]) => new Move(by, unit)),
 ];
 
 describe('sequence', () => {
   it('walks one sequence with `next`, `nextString`, `nextBatch` and `fill`: the later of the clock and what comes after the last', () => {
     fc.assert(
       fc.property(
-        // A lead of 100 ticks takes the largest batch in every layout.
         anyLayout,
-        fc.integer({ min: 300, max: 330 }),
+        fc.nat({ max: 30 }),
         fc.commands(commands, { maxCommands: 60 }),
-        (layout, maxLeadMs, steps) => {
+        (layout, moreMs, steps) => {
+          // A lead of 10 ticks takes the largest batch in every layout.
+          const maxLeadMs = 10 * (layout.tickMs ?? 1) + moreMs;
+          const worker = 2 ** layout.workerBits - 1;
           fc.modelRun(() => {
             const clock = createVirtualClock({ epochMs: START_MS });
-            const ids = createSnowflake({ worker: 0, layout, maxLeadMs, clock });
-            return { model: new Model(layout, maxLeadMs), real: { ids, clock } };
+            const ids = createSnowflake({ worker, layout, maxLeadMs, clock });
+            return { model: new Model(layout, worker, maxLeadMs), real: { ids, clock } };
           }, steps);
         },
       ),

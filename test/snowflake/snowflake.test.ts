@@ -44,6 +44,18 @@ describe('next', () => {
     expect([ids[0], ids.at(-1)]).toEqual([1n << 14n, (5n << 14n) + 3615n]);
   });
 
+  // Clocks on which packages that mask the sequence, reset it, or go by the old time issue one id twice.
+  it.each([
+    ['stands still for 10 000 ids', (read: number) => Math.floor(read / 10_000)],
+    ['is set back 5 ms, once', (read: number) => Math.floor(read / 50) - (read < 10_000 ? 0 : 5)],
+    ['is set back 2 ms at every 400th id', (read: number) => Math.floor(read / 50) - 2 * Math.floor(read / 400)],
+    ['leaps an hour and comes back', (read: number) => read / 50 + (read > 5000 && read < 5100 ? 3.6e6 : 0)],
+  ])('repeats nothing on a clock that %s', (_, msAt) => {
+    const readings = Array.from({ length: 20_000 }, (__, read) => START_MS + msAt(read));
+    const ids = createSnowflake({ worker: 5, maxLeadMs: 1e7, clock: readingClock(readings) });
+    expect(new Set(readings.map(() => ids.next())).size).toBe(20_000);
+  });
+
   it('throws for ever past the last tick and never wraps', () => {
     const layout: SnowflakeLayout = { timestampBits: 3, workerBits: 1, sequenceBits: 1, epochMs: START_MS };
     const clock = createVirtualClock({ epochMs: START_MS + 5 });
@@ -197,6 +209,17 @@ describe('nextAsync', () => {
     await clock.advance(1);
     expect(placesOf([await id])).toEqual(['2.0']);
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('waits longer than a timer of the runtime can', async () => {
+    const clock = createVirtualClock({ epochMs: START_MS });
+    const layout = { ...tinyLayout, epochMs: START_MS + 2 ** 32 };
+    const ids = createSnowflake({ worker: 0, layout, maxLeadMs: 0, clock });
+    const id = ids.nextAsync();
+    await clock.advance(0);
+    expect(clock.nextTimerMs).toBe(2 ** 31 - 1);
+    await clock.advance(2 ** 32);
+    expect(await id).toBe(0n);
   });
 
   it('goes on waiting when the clock is set back meanwhile', async () => {

@@ -38,7 +38,8 @@ export function storeContract(store: () => WorkerLeaseStore): void {
   it('starts worker ids that it knows nothing of a `ttlMs` later, unless told to start at once', async () => {
     const cold = (await store().acquire(request({ coldStart: 'wait' })))!;
     expect(cold.fromMs - cold.nowMs).toBeGreaterThan(59_000);
-    expect(cold.untilMs).toBe(cold.fromMs + 60_000);
+    // No longer than any other, or a holder from before a loss of the data could meet the next: renewals open it.
+    expect(cold.untilMs).toBe(cold.nowMs + 60_000);
     const warm = (await store().acquire(request()))!;
     expect(warm.fromMs).toBeLessThanOrEqual(warm.nowMs);
   });

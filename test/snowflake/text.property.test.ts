@@ -55,6 +55,9 @@ describe('texts', () => {
         const id = attempt(() => from(text));
         if (typeof id === 'bigint') expect(to(id)).toBe(text);
       }
+    expect(() => fromHex('x')).toThrow('text must be 16 characters of hex, up to 64 bits, got "x"');
+    expect(() => fromBase62('x')).toThrow('11 characters of base62');
+    expect(() => fromCrockford('x')).toThrow('13 characters of Crockford base32');
     for (const { from } of texts) {
       expect(attempt(() => from('LygHa16AHYG'))).toBeInstanceOf(RangeError);
       expect(attempt(() => from(5 as never))).toBeInstanceOf(RangeError);
@@ -64,12 +67,19 @@ describe('texts', () => {
 
   it('are refused for what is no bigint of 64 bits', () => {
     for (const { to } of texts) {
-      for (const id of [-1n, 2n ** 64n, 5, '5', null]) expect(attempt(() => to(id as never))).toBeInstanceOf(Error);
+      for (const id of [-1n, 2n ** 64n, 5, '5', null]) {
+        expect(() => to(id as never)).toThrow('id must be a bigint of 64 bits without sign, got ');
+      }
     }
   });
 
   it('are known for a few ids', () => {
     const id = 0x0cae_0f3b_1c35_5000n;
+    expect([fromBase62('LygHa16AHYF'), fromCrockford('FZZZZZZZZZZZZ'), fromHex('f'.repeat(16))]).toEqual([
+      LAST,
+      LAST,
+      LAST,
+    ]);
     expect([toHex(id), toCrockford(id), toBase62(id)]).toEqual(['0cae0f3b1c355000', crockfordOf(id), base62Of(id)]);
     expect([toBase62(LAST), toCrockford(LAST), toHex(LAST)]).toEqual([
       'LygHa16AHYF',

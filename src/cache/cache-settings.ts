@@ -1,0 +1,100 @@
+import { amount, integer, optionalFunction, refuse } from '../core/check.ts';
+import type { Clock } from '../core/clock.ts';
+import { shortClock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import { systemRandom } from '../core/random.ts';
+import type { CacheOptions } from './cache-options.ts';
+import type { EvictionPolicy } from './eviction-policy.ts';
+import { tinyLfu } from './tiny-lfu.ts';
+
+type NumberName =
+  | 'maxWeight'
+  | 'maxEntries'
+  | 'expireAfterAccessMs'
+  | 'ttlJitter'
+  | 'negativeTtlMs'
+  | 'staleWhileRevalidateMs'
+  | 'staleIfErrorMs'
+  | 'errorBackoffMs'
+  | 'softTimeoutMs'
+  | 'hardTimeoutMs'
+  | 'refreshAhead'
+  | 'earlyExpirationBeta';
+
+/** Numbers that may be left out: what they are then, the least and the most they may be. */
+const NUMBERS: Readonly<Record<NumberName, readonly [number, number, number]>> = {
+  maxWeight: [Infinity, 0, Number.MAX_SAFE_INTEGER],
+  maxEntries: [Infinity, 0, Number.MAX_SAFE_INTEGER],
+  expireAfterAccessMs: [Infinity, 1, Infinity],
+  ttlJitter: [0, 0, 1],
+  negativeTtlMs: [0, 0, Infinity],
+  staleWhileRevalidateMs: [0, 0, Infinity],
+  staleIfErrorMs: [0, 0, Infinity],
+  errorBackoffMs: [0, 0, Infinity],
+  // The longest that runtimes keep a timer; a longer one would fire at once.
+  softTimeoutMs: [Infinity, 1, 2 ** 31 - 1],
+  hardTimeoutMs: [Infinity, 1, 2 ** 31 - 1],
+  refreshAhead: [1, 0, 1],
+  earlyExpirationBeta: [0, 0, Infinity],
+};
+
+type FunctionName = 'weigher' | 'loader' | 'loadMany' | 'tags' | 'onRemoval' | 'onError';
+
+const FUNCTIONS: readonly (FunctionName | 'random')[] = [
+  'weigher',
+  'loader',
+  'loadMany',
+  'tags',
+  'onRemoval',
+  'onError',
+  'random',
+];
+
+type Numbers = Readonly<Record<NumberName, number>>;
+type Functions<K, V> = Pick<CacheOptions<K, V>, FunctionName>;
+
+/** Options with their defaults, checked. */
+export interface CacheSettings<K, V> extends Numbers, Functions<K, V> {
+  readonly isWeighted: boolean;
+  readonly policy: EvictionPolicy;
+  readonly ttlMs: number | ((key: K, value: V) => number);
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How long an entry is kept beyond its time to live. */
+  readonly staleMs: number;
+  /** Whether more has to be known of an entry than how long it is fresh. */
+  readonly isDetailed: boolean;
+  /** Whether entries have a time to live from the start. */
+  readonly isTimed: boolean;
+}
+
+/** @throws RangeError or TypeError for bad options. */
+export function checkCache<K, V>(options: CacheOptions<K, V>): CacheSettings<K, V> {
+  const { ttlMs = Infinity, policy = tinyLfu(), clock = shortClock, random = systemRandom } = options;
+  if (options.maxEntries === undefined && options.maxWeight === undefined)
+    refuse('maxEntries', 'given, or maxWeight', undefined);
+  const numbers: Record<string, number> = {};
+  for (const [name, [standard, min, max]] of Object.entries(NUMBERS)) {
+    const value = options[name as keyof Numbers];
+    const isBound = name.startsWith('max');
+    const isStandard = value === undefined || (value === standard && !isBound);
+    numbers[name] = isStandard ? standard : (isBound ? integer : amount)(name, value, min, max);
+  }
+  for (const name of FUNCTIONS) optionalFunction(name, options[name] as unknown);
+  const own = numbers as Numbers;
+  const staleMs = Math.max(own.staleWhileRevalidateMs, own.staleIfErrorMs);
+  const isDetailed =
+    staleMs > 0 || own.refreshAhead < 1 || own.earlyExpirationBeta > 0 || own.expireAfterAccessMs < Infinity;
+  return {
+    ...options,
+    ...own,
+    isWeighted: options.maxWeight !== undefined,
+    policy,
+    ttlMs: typeof ttlMs === 'function' ? ttlMs : amount('ttlMs', ttlMs, 0),
+    clock,
+    random,
+    staleMs,
+    isDetailed,
+    isTimed: isDetailed || ttlMs !== Infinity || own.negativeTtlMs > 0,
+  };
+}

@@ -1,0 +1,20 @@
+export type {
+  BatchLoader,
+  BatchResult,
+  CacheOptions,
+  CacheStats,
+  LoadContext,
+  Loader,
+  LoadOptions,
+  LoadResult,
+  RemovalCause,
+  SetOptions,
+} from './cache-options.ts';
+export type { Cache } from './cache.ts';
+export { createCache } from './cache.ts';
+export { CacheClosedError, LoadTimeoutError } from './errors.ts';
+export type { Bounds, EvictionPolicy, Evictor } from './eviction-policy.ts';
+export { lru } from './lru.ts';
+export type { Memoized } from './memoize.ts';
+export { memoize } from './memoize.ts';
+export { tinyLfu } from './tiny-lfu.ts';

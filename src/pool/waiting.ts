@@ -1,0 +1,126 @@
+import type { Clock, TimerHandle } from '../core/clock.ts';
+import type { AbortListener } from '../core/scope.ts';
+import { Scope } from '../core/scope.ts';
+import { Waiter } from '../core/wait-queue.ts';
+import type { Lease } from './pool-types.ts';
+import type { Due, Soon } from './soon.ts';
+
+/** How late a timer has to be for the event loop to have stood still. */
+const LATE_MS = 20;
+
+/** Rejects those who waited in vain. */
+export interface Desk {
+  timedOut(waiter: AcquireWaiter<never>): void;
+  gaveUp(waiter: AcquireWaiter<never>, reason: unknown): void;
+}
+
+/** An acquire that waits. */
+export class AcquireWaiter<T> extends Waiter {
+  readonly #desk: Desk;
+  readonly resolve: (lease: Lease<T>) => void;
+  readonly reject: (error: unknown) => void;
+  /** For the report of a leak. */
+  borrower: Error | undefined = undefined;
+  /** When it was called, where somebody listened; else -1. */
+  calledAtMs: number = -1;
+  timeoutMs: number = 0;
+  priority: number = 0;
+  /** Its place among those of all keys. */
+  arrival: number = 0;
+
+  constructor(desk: Desk, resolve: (lease: Lease<T>) => void, reject: (error: unknown) => void) {
+    super();
+    this.#desk = desk;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  override onExpire(): void {
+    this.#desk.timedOut(this as AcquireWaiter<never>);
+  }
+
+  override onGiveUp(reason: unknown): void {
+    this.#desk.gaveUp(this as AcquireWaiter<never>, reason);
+  }
+}
+
+/** Those who wait under one signal: one listener on it for all of them, gone with the last. */
+class SharedScope extends Scope {
+  readonly #onEmpty: () => void;
+  #waiters = 0;
+
+  constructor(signal: AbortSignal, onEmpty: () => void) {
+    super(signal, 1);
+    this.#onEmpty = onEmpty;
+  }
+
+  override listen(listener: AbortListener): void {
+    this.#waiters++;
+    super.listen(listener);
+  }
+
+  override unlisten(listener: AbortListener): void {
+    super.unlisten(listener);
+    if (--this.#waiters > 0) return;
+    this.end();
+    this.#onEmpty();
+  }
+}
+
+/** The scopes of the signals under which somebody waits. */
+export class Scopes {
+  readonly #scopes = new Map<AbortSignal, SharedScope>();
+
+  of(signal: AbortSignal): Scope {
+    let scope = this.#scopes.get(signal);
+    if (!scope) this.#scopes.set(signal, (scope = new SharedScope(signal, () => this.#scopes.delete(signal))));
+    return scope;
+  }
+}
+
+/** A timer of {@link patientClock}. */
+class PatientTimer implements Due {
+  readonly #clock: Clock;
+  readonly #fn: () => void;
+  readonly #dueMs: number;
+  #timer: TimerHandle;
+  #isOver = false;
+
+  constructor(clock: Clock, soon: Soon, fn: () => void, ms: number) {
+    this.#clock = clock;
+    this.#fn = fn;
+    this.#dueMs = clock.now() + ms;
+    soon.add(this);
+  }
+
+  /** Sets the timer, unless it is not wanted any more. */
+  due(): void {
+    if (this.#isOver) return;
+    const clock = this.#clock;
+    this.#timer = clock.setTimeout(
+      () => {
+        if (clock.now() - this.#dueMs <= LATE_MS) return this.#fn();
+        this.#timer = clock.setTimeout(this.#fn, 1);
+      },
+      Math.max(0, this.#dueMs - clock.now()),
+    );
+  }
+
+  clear(): void {
+    this.#isOver = true;
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+  }
+}
+
+/**
+ * A clock whose timers, when the event loop has stood still, let one more turn of it pass: the resource
+ * that would have been in time may be among what the loop has not come to yet.
+ */
+export function patientClock(clock: Clock, soon: Soon): Clock {
+  return {
+    now: () => clock.now(),
+    epochMs: () => clock.epochMs(),
+    setTimeout: (fn, ms) => new PatientTimer(clock, soon, fn, ms),
+    clearTimeout: (handle) => (handle as PatientTimer | undefined)?.clear(),
+  };
+}

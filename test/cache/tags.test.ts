@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createCache } from '../../src/cache/index.ts';
+
+const keysOf = (cache: { entries(): Iterable<[string, unknown]> }): string[] =>
+  [...cache.entries()].map(([key]) => key).sort();
+
+describe('invalidateTags', () => {
+  it('drops every entry with one of the tags, given by its write, its loader or the cache, and no other', async () => {
+    const cache = createCache<string, number>({ maxEntries: 99, tags: (key) => [key.split(':')[0]!] });
+    cache.set('product:1', 1);
+    cache.set('product:2', 2, { tags: ['sale', 'sale'] });
+    cache.set('user:1', 3, { tags: ['sale', '__proto__'] });
+    await cache.getOrLoad('user:2', (_, ctx) => ((ctx.tags = ['new']), 4));
+    cache.set('page:1', 5);
+    cache.invalidateTags(['sale']);
+    expect(keysOf(cache)).toEqual(['page:1', 'product:1', 'user:2']);
+    cache.invalidateTags(['product', 'new', 'constructor']);
+    expect(keysOf(cache)).toEqual(['page:1']);
+    cache.invalidateTags([]);
+    expect(keysOf(cache)).toEqual(['page:1']);
+  });
+
+  it('drops what is remembered as missing under a tag', async () => {
+    const cache = createCache<string, number>({ maxEntries: 9, negativeTtlMs: 1000 });
+    let loads = 0;
+    const load = (): Promise<number | undefined> =>
+      cache.getOrLoad('a', (_, ctx) => {
+        loads++;
+        ctx.tags = ['t'];
+        return undefined;
+      });
+    await load();
+    await load();
+    cache.invalidateTags(['t']);
+    await load();
+    expect(loads).toBe(2);
+  });
+
+  it('refuses what is no list', () => {
+    const cache = createCache<string, number>({ maxEntries: 9 });
+    expect(() => cache.invalidateTags('product' as never)).toThrow(
+      new RangeError('tags must be a list of texts, got "product"'),
+    );
+  });
+
+  it('agrees with sets of keys, whatever is written, deleted and invalidated', () => {
+    const tag = fc.constantFrom<string>('r', 's', 't');
+    const step = fc.oneof(
+      fc.record({ key: fc.nat(5), tags: fc.array(tag, { maxLength: 3 }) }),
+      fc.record({ gone: fc.nat(5) }),
+      fc.record({ dropped: fc.array(tag, { maxLength: 2 }) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const cache = createCache<string, number>({ maxEntries: 99 });
+        const model = new Map<string, readonly string[]>();
+        for (const one of steps) {
+          if ('key' in one) {
+            cache.set(`${one.key}`, 1, { tags: one.tags });
+            model.set(`${one.key}`, one.tags);
+          } else if ('gone' in one) {
+            expect(cache.delete(`${one.gone}`)).toBe(model.delete(`${one.gone}`));
+          } else {
+            cache.invalidateTags(one.dropped);
+            for (const [key, tags] of model) if (tags.some((t) => one.dropped.includes(t))) model.delete(key);
+          }
+          expect(keysOf(cache)).toEqual([...model.keys()].sort());
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,27 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { expect, it } from 'vitest';
+import { createPool } from '../../src/pool/index.ts';
+
+it('borrowers go on in their own async context, and the factory runs in that of the pool', async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const created: unknown[] = [];
+  const pool = storage.run('pool', () =>
+    createPool({
+      create: async () => void created.push(storage.getStore()),
+      max: 1,
+      runInContext: AsyncLocalStorage.snapshot(),
+    }),
+  );
+  const seen = await Promise.all(
+    ['a', 'b', 'c'].map((name) =>
+      storage.run(name, async () => {
+        const lease = await pool.acquire();
+        const found = storage.getStore();
+        lease.destroy();
+        return found;
+      }),
+    ),
+  );
+  expect(seen).toEqual(['a', 'b', 'c']);
+  expect(created).toEqual(['pool', 'pool', 'pool']);
+});

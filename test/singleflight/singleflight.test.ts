@@ -1,0 +1,280 @@
+import { describe, expect, it } from 'vitest';
+import type { FlightContext } from '../../src/singleflight/index.ts';
+import { createSingleflight } from '../../src/singleflight/index.ts';
+import { countingSignal } from '../support/counting-signal.ts';
+import { flush, gate, outcomeOf } from '../support/gate.ts';
+
+const pending = { state: 'pending' };
+
+describe('a flight', () => {
+  it('runs the work once for all callers of a key that come before its result', async () => {
+    const flights = createSingleflight<string, object>();
+    const work = gate<object>();
+    let runs = 0;
+    const load = (): Promise<object> => flights.run('k', () => (runs++, work.promise));
+    const callers = [load(), load(), flights.run('k', () => ({}), { signal: new AbortController().signal })];
+    const value = {};
+    work.open(value);
+    for (const got of await Promise.all(callers)) expect(got).toBe(value);
+    expect(runs).toBe(1);
+  });
+
+  it('calls the work at once, on the stack of its first caller', () => {
+    const flights = createSingleflight<string, number>();
+    let runs = 0;
+    void flights.run('k', () => ++runs);
+    expect(runs).toBe(1);
+  });
+
+  it('keeps keys apart as a Map does', async () => {
+    const flights = createSingleflight<unknown, unknown>();
+    const keys = ['1', 1, NaN, null, undefined, '__proto__', '', '\ud800', '\ud801'];
+    const work = gate();
+    const all = [...keys, ...keys].map((key) => flights.run(key, () => work.promise.then(() => key)));
+    expect(flights.size).toBe(keys.length);
+    expect(flights.waiters(NaN)).toBe(2);
+    work.open();
+    expect(await Promise.all(all)).toEqual([...keys, ...keys]);
+    expect(flights.size).toBe(0);
+  });
+
+  it('rejects all its callers with the identical error, and fails once for all of them', async () => {
+    const flights = createSingleflight<string, never>();
+    const work = gate<never>();
+    let runs = 0;
+    const load = (): Promise<unknown> =>
+      flights
+        .run('k', () => (runs++, work.promise))
+        .then(
+          () => 'no',
+          (error: unknown) => error,
+        );
+    const callers = Array.from({ length: 1000 }, load);
+    const error = new Error('down');
+    work.fail(error);
+    expect(new Set(await Promise.all(callers))).toEqual(new Set([error]));
+    expect(runs).toBe(1);
+  });
+
+  it('leaves no gap between its result and its end: whoever comes after the result starts anew', async () => {
+    const flights = createSingleflight<string, number>();
+    let runs = 0;
+    const load = async (): Promise<number> => {
+      await undefined;
+      return ++runs;
+    };
+    const later: Promise<number>[] = [];
+    const first = flights.run('k', load).then((value) => {
+      later.push(flights.run('k', load));
+      return value;
+    });
+    for (let k = 0; k < 20; k++) {
+      later.push(flights.run('k', load));
+      await undefined;
+    }
+    expect(await first).toBe(1);
+    // Each caller gets a run that was under way when it came, never one that had ended.
+    const values = await Promise.all(later);
+    expect(Math.max(...values)).toBe(runs);
+    expect(values.slice(1).every((value, k) => k === 0 || value >= values[k]!)).toBe(true);
+  });
+
+  it('takes plain values, thenables and thrown errors for results', async () => {
+    const flights = createSingleflight<string, number>();
+    const thenable = { then: (resolve: (value: number) => void) => resolve(2) } as PromiseLike<number>;
+    expect(await flights.run('k', () => 1)).toBe(1);
+    expect(await flights.run('k', () => thenable)).toBe(2);
+    const error = new Error('at once');
+    const thrown = flights.run('k', () => {
+      throw error;
+    });
+    await expect(thrown).rejects.toBe(error);
+    await expect(flights.run('k', undefined as never)).rejects.toThrow(TypeError);
+    expect(flights.size).toBe(0);
+  });
+
+  it('may throw a promise, which is an error like any other', async () => {
+    const flights = createSingleflight<string, number>();
+    const thrown = Promise.resolve(1);
+    const error = await outcomeOf(
+      flights.run('k', () => {
+        throw thrown;
+      }),
+    );
+    expect(error).toEqual({ state: 'rejected', reason: thrown });
+  });
+
+  it('tells whether more than one caller got the value', async () => {
+    const flights = createSingleflight<string, number>();
+    expect(await flights.runShared('k', () => 1)).toEqual({ value: 1, shared: false });
+    const work = gate<number>();
+    const callers = [
+      flights.runShared('k', () => work.promise),
+      flights.run('k', () => 0),
+      flights.runShared('k', () => 0),
+    ];
+    work.open(7);
+    expect(await Promise.all(callers)).toEqual([{ value: 7, shared: true }, 7, { value: 7, shared: true }]);
+  });
+
+  it('tells how many wait', async () => {
+    const flights = createSingleflight<string, number>();
+    const work = gate<number>();
+    const caller = new AbortController();
+    const all = [
+      flights.run('k', () => work.promise),
+      flights.run('k', () => 0),
+      outcomeOf(flights.run('k', () => 0, { signal: caller.signal })),
+    ];
+    expect([flights.waiters('k'), flights.waiters('other'), flights.size]).toEqual([3, 0, 1]);
+    caller.abort();
+    expect(flights.waiters('k')).toBe(2);
+    work.open(1);
+    await Promise.all(all);
+    expect([flights.waiters('k'), flights.size]).toEqual([0, 0]);
+  });
+});
+
+describe('an abort', () => {
+  it('rejects that caller at once with the reason of its signal, and touches no other', async () => {
+    const flights = createSingleflight<string, string>();
+    const work = gate<string>();
+    const contexts: FlightContext[] = [];
+    const [first, second] = [new AbortController(), new AbortController()];
+    const load = (ctx: FlightContext): Promise<string> => (contexts.push(ctx), work.promise);
+    const one = flights.run('k', load, { signal: first.signal });
+    const two = flights.run('k', load, { signal: second.signal });
+    const three = flights.run('k', load);
+    const reason = { why: 'left' };
+    first.abort(reason);
+    expect(await outcomeOf(one)).toEqual({ state: 'rejected', reason });
+    expect(await outcomeOf(two)).toEqual(pending);
+    expect(contexts[0]!.signal.aborted).toBe(false);
+    work.open('done');
+    expect(await Promise.all([two, three])).toEqual(['done', 'done']);
+    expect(contexts).toHaveLength(1);
+  });
+
+  it('of the last caller aborts the signal of the work with that reason, and frees the key at once', async () => {
+    const flights = createSingleflight<string, string>();
+    const work = [gate<string>(), gate<string>()];
+    const signals: AbortSignal[] = [];
+    let runs = 0;
+    const load = (ctx: FlightContext): Promise<string> => (signals.push(ctx.signal), work[runs++]!.promise);
+    const callers = [new AbortController(), new AbortController()];
+    const left = callers.map(({ signal }) => outcomeOf(flights.run('k', load, { signal })));
+    callers[0]!.abort('one');
+    expect([signals[0]!.aborted, flights.size]).toEqual([false, 1]);
+    callers[1]!.abort('two');
+    expect([signals[0]!.aborted, signals[0]!.reason, flights.size]).toEqual([true, 'two', 0]);
+    const next = flights.run('k', load);
+    work[0]!.open('late');
+    await flush();
+    work[1]!.open('fresh');
+    expect(await next).toBe('fresh');
+    expect(await Promise.all(left)).toEqual(['one', 'two'].map((reason) => ({ state: 'rejected', reason })));
+  });
+
+  it('that came before the call starts nothing and joins nothing', async () => {
+    const flights = createSingleflight<string, number>();
+    const signal = AbortSignal.abort('before');
+    let runs = 0;
+    const load = (): number => ++runs;
+    expect(await outcomeOf(flights.run('k', load, { signal }))).toEqual({ state: 'rejected', reason: 'before' });
+    const work = gate<number>();
+    const running = flights.run('k', () => work.promise);
+    expect(await outcomeOf(flights.runShared('k', load, { signal }))).toEqual({ state: 'rejected', reason: 'before' });
+    expect([runs, flights.waiters('k')]).toEqual([0, 1]);
+    work.open(1);
+    await running;
+  });
+
+  it('is seen by a signal that the work reads only afterwards', async () => {
+    const flights = createSingleflight<string, never>();
+    let context: FlightContext | undefined;
+    const caller = new AbortController();
+    const left = outcomeOf(
+      flights.run('k', (ctx) => ((context = ctx), new Promise<never>(() => {})), { signal: caller.signal }),
+    );
+    caller.abort('gone');
+    expect([context!.signal.aborted, context!.signal.reason]).toEqual([true, 'gone']);
+    await left;
+  });
+
+  it('of the work by its last caller lets a listener start the next flight of the key', async () => {
+    const flights = createSingleflight<string, string>();
+    let next: Promise<string> | undefined;
+    const caller = new AbortController();
+    const left = outcomeOf(
+      flights.run(
+        'k',
+        ({ signal }) => {
+          signal.addEventListener('abort', () => (next = flights.run('k', () => 'next')));
+          return new Promise<never>(() => {});
+        },
+        { signal: caller.signal },
+      ),
+    );
+    caller.abort('gone');
+    expect(await next).toBe('next');
+    expect(await left).toEqual({ state: 'rejected', reason: 'gone' });
+    expect(flights.size).toBe(0);
+  });
+
+  it('leaves no listener on any signal, whichever way the call ends', async () => {
+    const flights = createSingleflight<string, number>();
+    const signals = [countingSignal(), countingSignal(), countingSignal(), countingSignal()];
+    const settled = [
+      flights.run('a', async () => 1, signals[0]!),
+      flights.run('a', async () => 1, signals[1]!),
+      flights.run('b', async () => Promise.reject(new Error('down')), signals[2]!),
+      flights.run('c', () => new Promise<never>(() => {}), signals[3]!),
+    ].map((promise) => outcomeOf(promise));
+    expect(signals.map(({ listeners }) => listeners)).toEqual([1, 1, 1, 1]);
+    signals[3]!.abort('left');
+    await Promise.all(settled);
+    expect(signals.map(({ listeners }) => listeners)).toEqual([0, 0, 0, 0]);
+    expect(flights.size).toBe(0);
+  });
+
+  it('of a work that fails afterwards is no unhandled rejection', async () => {
+    const flights = createSingleflight<string, never>();
+    const work = gate<never>();
+    const caller = new AbortController();
+    const left = outcomeOf(flights.run('k', () => work.promise.then(() => work.promise), { signal: caller.signal }));
+    caller.abort('left');
+    work.fail(new Error('late'));
+    expect(await left).toEqual({ state: 'rejected', reason: 'left' });
+  });
+});
+
+describe('forget', () => {
+  it('makes the next caller start anew, while the old flight still answers its own', async () => {
+    const flights = createSingleflight<string, string>();
+    const [old, fresh] = [gate<string>(), gate<string>()];
+    const before = flights.run('k', () => old.promise);
+    expect(flights.forget('k')).toBe(true);
+    expect(flights.forget('k')).toBe(false);
+    const after = flights.run('k', () => fresh.promise);
+    old.open('old');
+    expect(await before).toBe('old');
+    // The end of the forgotten flight takes nothing from the one that replaced it.
+    expect([flights.size, flights.waiters('k')]).toEqual([1, 1]);
+    fresh.open('fresh');
+    expect(await after).toBe('fresh');
+  });
+
+  it('leaves the abort of a forgotten flight to its own callers', async () => {
+    const flights = createSingleflight<string, string>();
+    const signals: AbortSignal[] = [];
+    const caller = new AbortController();
+    const never = ({ signal }: FlightContext): Promise<string> => (signals.push(signal), new Promise<never>(() => {}));
+    const left = outcomeOf(flights.run('k', never, { signal: caller.signal }));
+    flights.forget('k');
+    void flights.run('k', never);
+    caller.abort('left');
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
+    expect(await left).toEqual({ state: 'rejected', reason: 'left' });
+    expect(flights.size).toBe(1);
+  });
+});
