@@ -7,6 +7,11 @@ import type { CacheOptions } from './cache-options.ts';
 import type { EvictionPolicy } from './eviction-policy.ts';
 import { tinyLfu } from './tiny-lfu.ts';
 
+/** The largest whole number that a count may be. */
+const MOST = 9_007_199_254_740_991;
+/** The longest delay that runtimes keep; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
 type NumberName =
   | 'maxWeight'
   | 'maxEntries'
@@ -23,17 +28,16 @@ type NumberName =
 
 /** Numbers that may be left out: what they are then, the least and the most they may be. */
 const NUMBERS: Readonly<Record<NumberName, readonly [number, number, number]>> = {
-  maxWeight: [Infinity, 0, Number.MAX_SAFE_INTEGER],
-  maxEntries: [Infinity, 0, Number.MAX_SAFE_INTEGER],
+  maxWeight: [Infinity, 0, MOST],
+  maxEntries: [Infinity, 0, MOST],
   expireAfterAccessMs: [Infinity, 1, Infinity],
   ttlJitter: [0, 0, 1],
   negativeTtlMs: [0, 0, Infinity],
   staleWhileRevalidateMs: [0, 0, Infinity],
   staleIfErrorMs: [0, 0, Infinity],
   errorBackoffMs: [0, 0, Infinity],
-  // The longest that runtimes keep a timer; a longer one would fire at once.
-  softTimeoutMs: [Infinity, 1, 2 ** 31 - 1],
-  hardTimeoutMs: [Infinity, 1, 2 ** 31 - 1],
+  softTimeoutMs: [Infinity, 1, LONGEST_TIMER_MS],
+  hardTimeoutMs: [Infinity, 1, LONGEST_TIMER_MS],
   refreshAhead: [1, 0, 1],
   earlyExpirationBeta: [0, 0, Infinity],
 };

@@ -9,7 +9,7 @@ const SHARES: readonly number[] = [0.01, 0.25, 0.7, 1];
 const MOST_ENTRIES = 64;
 /** More than one key in eight is sampled only where a shadow would have fewer entries than this. */
 const FEW_ENTRIES = 16;
-const USUAL_RATE = 1 / 8;
+const USUAL_RATE = 0.125;
 /** Accesses for each entry of a shadow after which the shares are compared again. */
 const EPOCH = 4;
 /** What hits of the epoch before still count. */

@@ -24,8 +24,8 @@ const TABLES = [
 /** What a write `f` changes in the row `s` of its saga, at the time `t`. */
 const CHANGE = `UPDATE @saga s SET status = f.status, is_cancellable = f.is_cancellable, seen_signals = greatest(s.seen_signals, seen), recoveries = CASE WHEN has_entries THEN 0 ELSE s.recoveries END, finished_at_ms = CASE WHEN f.status IN ('completed', 'compensated') THEN coalesce(s.finished_at_ms, t) END, worker = CASE WHEN release IS NULL THEN worker END, wake_at_ms = CASE WHEN release IS NULL THEN wake_at_ms WHEN f.status NOT IN ('running', 'compensating') THEN NULL WHEN signals > greatest(s.seen_signals, seen) THEN t WHEN release < 1e15 THEN t + ceil(release) END`;
 
-/** Name, arguments, result, then the body. */
-const FUNCTIONS: readonly (readonly [string, string, string, string])[] = [
+/** Name, arguments, result, then the body. Put together when asked for, so that nobody else carries it. */
+const functionsOf = (): readonly (readonly [string, string, string, string])[] => [
   ['saga_now', '', 'bigint', `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint`],
   [
     'saga_record',
@@ -227,7 +227,7 @@ export const SAGA_SCHEMA_VERSION = 1;
 
 /** The statements of migration 1, in order, for a schema that is there. */
 export function sagaStatements(schema: string): readonly string[] {
-  const functions = FUNCTIONS.map(([name, args, result, body]) => {
+  const functions = functionsOf().map(([name, args, result, body]) => {
     const [type, language = 'sql'] = result.split(' ');
     // Plans are kept while tables grow from nothing: they must not read whole tables because these were small once.
     const setting = language === 'sql' ? '' : ' SET enable_seqscan = off';

@@ -4,7 +4,7 @@ import { isAmbiguousError, isRefusal } from './ambiguity.ts';
 import { attempt, delayOf, rest } from './attempt.ts';
 import type { World } from './attempt.ts';
 import type { AnySaga, EachNode, ParallelNode, SagaNode, StepNode } from './definition.ts';
-import { SagaCompensatedError, SagaStuckError, SerializationError } from './errors.ts';
+import { LeaseLostError, SagaCompensatedError, SagaStuckError, SerializationError } from './errors.ts';
 import type { Journal } from './journal.ts';
 import { randomId } from './random-id.ts';
 import { Failure, Released, StepRun, UndoRun } from './step-run.ts';
@@ -298,6 +298,8 @@ export class Execution implements Owner {
         return;
       } catch (error) {
         journal?.throwIfLost();
+        // The store itself has refused an atomic step: the saga is another's.
+        if (error instanceof LeaseLostError) throw error;
         const isAmbiguous = !def.atomic && this.#isAmbiguous(run, error);
         if (!isUndo) run.isUnknown ||= isAmbiguous;
         journal?.fail(run, isUndo ? 'compensation-failed' : isAmbiguous ? 'unknown' : 'failed', error);

@@ -43,7 +43,7 @@ describe.skipIf(!available)('statements of sagas in PostgreSQL', () => {
   const runnerOf = (options: object = {}) =>
     createSagaRunner({ store: postgresSagaStore(client), sagas: [five], pollMs: 60_000, ...options });
 
-  it.skip('are one for the start of a saga and one for each of its steps', async () => {
+  it('are one for the start of a saga and one for each of its steps', async () => {
     await using runner = runnerOf();
     await runner.recover();
     statements = [];
@@ -55,7 +55,7 @@ describe.skipIf(!available)('statements of sagas in PostgreSQL', () => {
       'step',
       'step',
       'step',
-      'step',
+      'write',
     ]);
   });
 
@@ -103,7 +103,9 @@ describe.skipIf(!available)('statements of sagas in PostgreSQL', () => {
     const [handle] = await runner.recover();
     await handle!.result();
     const verbs = statements.map((text) => /saga_(\w+)/.exec(text)![1]);
-    expect(verbs.filter((verb) => verb !== 'enlist' && verb !== 'strangers')).toEqual(['claim', 'write']);
+    // What a worker says of itself whatever it takes up, a heartbeat on a slow machine among it, does not count.
+    const own = ['enlist', 'strangers', 'renew', 'news'];
+    expect(verbs.filter((verb) => !own.includes(verb!))).toEqual(['claim', 'write']);
     expect(calls).toBe(1);
   });
 

@@ -24,6 +24,8 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 }));
 
+const shared = { a: 1 };
+
 /** A value that goes through a store: as output of a step, seen by the next one, and as result read by another process. */
 async function stored(
   output: unknown,
@@ -69,7 +71,7 @@ describe('values', () => {
         configurable: true,
       }),
     ],
-    ['the same object twice', [{ a: 1 }, { a: 1 }]],
+    ['the same object twice', [shared, { again: shared }]],
   ])('keep %s', async (_name, output) => {
     const { seen, told } = await stored(output);
     expect(seen).toStrictEqual(output);
