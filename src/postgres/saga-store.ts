@@ -118,11 +118,9 @@ class TableStore implements PostgresSagaStore {
   }
 
   async create(worker: string, sagas: readonly NewSaga[]): Promise<readonly SagaRecord[]> {
-    const columns = columnsOf(
-      sagas.map(({ id, name, version, input }) => [id, name, version, input]),
-      4,
-    );
-    const answer = await this.#json<number | readonly SagaRecord[]>('create', worker, ...columns);
+    const rows = sagas.map(({ id, name, version, input }) => [id, name, version, input] as const);
+    const [verb, params] = rows.length > 1 ? ['create', columnsOf(rows, 4)] : ['start', rows[0]!];
+    const answer = await this.#json<number | readonly SagaRecord[]>(verb, worker, ...params);
     if (typeof answer === 'number') return sagas.map((saga) => recordOf(worker, saga, answer));
     const records = new Map(answer.map((record) => [record.id, record]));
     return sagas.map(({ id }) => records.get(id)!);
@@ -233,9 +231,10 @@ function writing(worker: string, writes: readonly SagaWrite[]): [string, ...SqlV
   const [{ id, fence, seq, entries, outbox, status, isCancellable, seenSignals, releaseAfterMs }, ...others] =
     writes as [SagaWrite];
   const [entry, ...more] = entries;
-  if (entry && releaseAfterMs === undefined && more.length + others.length + outbox.length === 0) {
+  const ends = releaseAfterMs !== undefined && (status === 'completed' || status === 'compensated');
+  if (entry && (ends || releaseAfterMs === undefined) && more.length + others.length + outbox.length === 0) {
     const state = [fence, seq, status, String(isCancellable), seenSignals];
-    return ['step', worker, id, ...state, entry.type, entry.path, entry.attempt, entry.data];
+    return ['step', worker, id, ...state, entry.type, entry.path, entry.attempt, entry.data, String(ends)];
   }
   const rows = writes.map((w) => {
     const [first] = w.entries;

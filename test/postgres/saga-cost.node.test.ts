@@ -50,7 +50,7 @@ describe.skipIf(!available)('statements of sagas in PostgreSQL', () => {
     const handle = await runner.start(five, 1, { id: 'one' });
     await handle.result();
     expect(statements.map((text) => /saga_(\w+)/.exec(text)![1])).toEqual([
-      'create',
+      'start',
       'step',
       'step',
       'step',
