@@ -171,6 +171,71 @@ describe.skipIf(!available)('postgresSagaStore', () => {
     expect(await store.write(worker, [write('late', { seq: 3, entries: [entry('gap')] })])).toEqual([false]);
   });
 
+  it('takes a quiet write that arrives late for stale: it neither turns a saga round nor revives it', async () => {
+    const store = postgresSagaStore(client);
+    const worker = await store.enlist(60_000);
+    await store.create(
+      worker,
+      ['turned', 'ended'].map((id) => ({ id, name: 'quiet', version: 1, input: '1' })),
+    );
+    // Sent before the entries, arrives after them.
+    const late = write('turned', { isCancellable: false });
+    await store.write(worker, [write('turned', { entries: [entry('a')], status: 'compensating' })]);
+    expect(await store.write(worker, [late])).toEqual([true]);
+    expect((await store.get(['turned']))[0]).toMatchObject({ status: 'compensating', isCancellable: true });
+    // A saga without an entry has ended, and then hears of itself again.
+    const end = write('ended', { status: 'compensated', releaseAfterMs: Infinity });
+    expect(await store.write(worker, [end])).toEqual([true]);
+    const { finishedAtMs } = (await store.get(['ended']))[0]!;
+    expect(await store.write(worker, [end])).toEqual([true]);
+    await store.write(worker, [write('ended')]);
+    expect((await store.get(['ended']))[0]).toMatchObject({ status: 'compensated', finishedAtMs, worker: null });
+  });
+
+  it('refuses a write that would leave a gap in the log, alone and in a batch', async () => {
+    const store = postgresSagaStore(client);
+    const worker = await store.enlist(60_000);
+    await store.create(worker, [{ id: 'gap', name: 'gap', version: 1, input: '1' }]);
+    const gap = write('gap', { seq: 1, entries: [entry('b')] });
+    expect(await store.write(worker, [gap])).toEqual([false]);
+    expect(await store.write(worker, [gap, write('gap-none')])).toEqual([false, false]);
+    expect((await store.load('gap'))!.log).toEqual([]);
+  });
+
+  it('never takes back that a signal was seen', async () => {
+    const store = postgresSagaStore(client);
+    const worker = await store.enlist(60_000);
+    await store.create(worker, [{ id: 'seen', name: 'seen', version: 1, input: '1' }]);
+    await store.signal('seen', { name: 'paid', payload: '1' });
+    await store.write(worker, [write('seen', { seenSignals: 1, entries: [entry('a')] })]);
+    await store.write(worker, [write('seen', { seq: 1, entries: [entry('b')], status: 'compensating' })]);
+    expect(await store.renew(worker, 60_000)).toEqual([]);
+  });
+
+  it('gives other sagas while one is locked by a transaction that takes its time', async () => {
+    const store = postgresSagaStore(client);
+    const [dead, heir] = [await store.enlist(60_000), await store.enlist(60_000)];
+    await store.create(
+      dead,
+      ['locked', 'free'].map((id) => ({ id, name: 'skip', version: 1, input: '1' })),
+    );
+    await store.atomic(dead, { id: 'locked', fence: 1, seq: 0 }, async () => {
+      await store.retire(dead);
+      const claimed = await store.claim({
+        worker: heir,
+        definitions: [{ name: 'skip', version: 1 }],
+        limit: 9,
+        suspects: 9,
+        suspectAfter: 9,
+        ids: undefined,
+        held: undefined,
+        isStuck: false,
+      });
+      expect(claimed.map(({ record }) => record.id)).toEqual(['free']);
+      return write('locked', { entries: [entry('a')] });
+    });
+  });
+
   it('shows no event of the outbox that one still uncommitted could come before', async () => {
     const store = postgresSagaStore(client);
     const worker = await store.enlist(60_000);
