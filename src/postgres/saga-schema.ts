@@ -21,6 +21,9 @@ const TABLES = [
   `CREATE INDEX ON @saga_outbox (id)`,
 ];
 
+/** What is free and due at the time `t`, to whom asks with `q`. */
+const DUE = `(worker IS NULL AND wake_at_ms <= t OR worker = ANY (dead) OR worker = $1 AND id <> ALL (q.held)) AND status <> 'stuck' AND (q.ids IS NULL OR id = ANY (q.ids)) AND (name, version) IN (SELECT * FROM json_to_recordset($3::json) AS d(name text, version int))`;
+
 /** What a write `f` changes in the row `s` of its saga, at the time `t`. */
 const CHANGE = `UPDATE @saga s SET status = f.status, is_cancellable = f.is_cancellable, seen_signals = greatest(s.seen_signals, seen), recoveries = CASE WHEN has_entries THEN 0 ELSE s.recoveries END, finished_at_ms = CASE WHEN f.status IN ('completed', 'compensated') THEN coalesce(s.finished_at_ms, t) END, worker = CASE WHEN release IS NULL THEN worker END, wake_at_ms = CASE WHEN release IS NULL THEN wake_at_ms WHEN f.status NOT IN ('running', 'compensating') THEN NULL WHEN signals > greatest(s.seen_signals, seen) THEN t WHEN release < 1e15 THEN t + ceil(release) END`;
 
@@ -125,7 +128,7 @@ WITH w AS MATERIALIZED (SELECT w.*, no, g.status AS old_status, g.is_cancellable
 v AS MATERIALIZED (SELECT * FROM w WHERE seq = 0 OR type IS NULL OR EXISTS (SELECT FROM @saga_log WHERE saga = no AND seq = w.seq - 1)),
 l AS (INSERT INTO @saga_log SELECT no, seq, fence, attempt, t, type, path, data FROM v WHERE type IS NOT NULL UNION ALL SELECT no, e.seq, fence, e.attempt, t, e.type, e.path, e.data FROM unnest($13::int[], $14::int[], $15::text[], $16::text[], $17::int[], $18::text[]) AS e(i, seq, type, path, attempt, data) JOIN v USING (i) ON CONFLICT DO NOTHING RETURNING saga),
 f AS MATERIALIZED (SELECT *, type IS NOT NULL AS has_entries FROM v WHERE no IN (SELECT saga FROM l) OR type IS NULL AND (finished_at_ms IS NULL OR status = old_status) AND NOT EXISTS (SELECT FROM @saga_log WHERE saga = no AND seq >= v.seq)),
-u AS (${CHANGE} FROM f WHERE s.id = f.id AND (release IS NOT NULL OR f.status <> old_status OR f.is_cancellable <> old_cancellable OR seen > f.seen_signals OR has_entries AND f.recoveries > 0)),
+u AS (@change FROM f WHERE s.id = f.id AND (release IS NOT NULL OR f.status <> old_status OR f.is_cancellable <> old_cancellable OR seen > f.seen_signals OR has_entries AND f.recoveries > 0)),
 o AS (INSERT INTO @saga_outbox (id, saga_id, topic, payload) SELECT o.id, f.id, topic, payload FROM json_to_recordset($19::json) AS o(id text, "sagaId" text, topic text, payload text) JOIN f ON f.id = "sagaId")
 SELECT array_agg(i) INTO done FROM f;
 IF cardinality(done) = cardinality($2::text[]) THEN RETURN 'w'; END IF;
@@ -167,10 +170,7 @@ ELSE
 END IF;
 UPDATE @saga SET recoveries = CASE WHEN q."isStuck" THEN 0 WHEN worker <> $1 THEN recoveries + 1 ELSE recoveries END, worker = $1, fence = fence + 1 WHERE id = ANY (taken);
 RETURN (SELECT coalesce(json_agg(@saga_snapshot(s)), '[]') FROM @saga s WHERE id = ANY (taken));
-END`.replaceAll(
-      '@due',
-      `(worker IS NULL AND wake_at_ms <= t OR worker = ANY (dead) OR worker = $1 AND id <> ALL (q.held)) AND status <> 'stuck' AND (q.ids IS NULL OR id = ANY (q.ids)) AND (name, version) IN (SELECT * FROM json_to_recordset($3::json) AS d(name text, version int))`,
-    ),
+END`,
   ],
   [
     'saga_strangers',
@@ -251,6 +251,6 @@ export function sagaStatements(schema: string): readonly string[] {
     return `CREATE FUNCTION @${name}(${args}) RETURNS ${type} LANGUAGE ${language}${setting} AS $f$${body}$f$`;
   });
   return [...TABLES, ...functions, `CREATE TABLE @saga_schema AS SELECT ${SAGA_SCHEMA_VERSION} AS version`].map(
-    (text) => text.replaceAll('@', `${schema}.`),
+    (text) => text.replaceAll('@due', DUE).replaceAll('@change', CHANGE).replaceAll('@', `${schema}.`),
   );
 }
