@@ -176,7 +176,7 @@ describe('refusals', () => {
     const outcome = await outcomeOf(promise);
     const error = (outcome as { reason?: unknown }).reason;
     expect(error).toBeInstanceOf(RateLimitError);
-    expect([isRejection(error), (error as Error).stack?.includes('\n    at ')]).toEqual([true, false]);
+    expect([isRejection(error), ((error as Error).stack ?? '').includes('\n    at ')]).toEqual([true, false]);
     return error as RateLimitError;
   }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { OutboxEvent, OutboxRelayEvent, OutboxRelayOptions, OutboxStore } from '../../src/saga/index.ts';
 import { createOutboxRelay, createSagaRunner, memorySagaStore, saga } from '../../src/saga/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
+import { flush } from '../support/gate.ts';
 
 /** A store that has these events, in this order, and takes note of the calls. */
 function storeOf(events: readonly (readonly [saga: string, topic: string])[]) {
@@ -176,7 +177,7 @@ describe('createOutboxRelay', () => {
     const relay = createOutboxRelay({ store, publish: () => new Promise<void>((resolve) => (finish = resolve)) });
     const drained = relay.drain();
     while (finish.toString() === '() => {}' || left().length < 2) await Promise.resolve();
-    await new Promise((resolve) => setImmediate(resolve));
+    await flush();
     let isClosed = false;
     const closed = relay.close().then(() => (isClosed = true));
     await Promise.resolve();
