@@ -1,10 +1,11 @@
-// `node bench/render.ts`: writes tables and charts from bench/results into the guides, bench/RESULTS.md and docs/bench.
+// `node bench/render.ts`: writes tables and charts from bench/results into the README, the guides, bench/RESULTS.md and docs/bench.
 // `--check` writes nothing and fails when they differ; `--results FOLDER` reads other results, to look at them.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../.ci/build.ts';
 import { barChart } from './support/chart.ts';
+import { withFigures } from './support/figures.ts';
 import { section } from './support/markdown.ts';
 import type { AreaResults } from './support/results.ts';
 import { resultsFolder } from './support/results.ts';
@@ -18,6 +19,11 @@ const wanted = new Map<string, string>();
 const overview: string[] = [];
 for (const area of areas().keys()) renderArea(area);
 if (overview.length > 0) {
+  const readme = join(root, 'README.md');
+  wanted.set(
+    readme,
+    withFigures(readFileSync(readme, 'utf8'), (area) => resultsOf(`${area}.json`)),
+  );
   const intro =
     'Written by `node bench/render.ts` from `bench/results`. Each subject runs in fresh processes, interleaved with the others round by round; each must give the same result before it is timed.';
   wanted.set(join(root, 'bench/RESULTS.md'), `# Benchmark results\n\n${intro}\n\n${overview.join('\n\n')}\n`);

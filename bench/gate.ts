@@ -1,0 +1,100 @@
+// `npm run instructions [area ...]`: counts the instructions of every hot path under callgrind and compares
+// them with bench/instructions.json. More than 2 % above is a failure. `-- --fix` writes the file anew.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { root } from '../.ci/build.ts';
+import type { Case, LoopCase } from './support/case.ts';
+import { takeInstructions, whyNoInstructions } from './support/instructions.ts';
+import { areas, ensurePeers, makeWorkspace, removeWorkspace } from './support/workspace.ts';
+
+/** Instructions an operation takes, by area and case, on this very Node. */
+interface Committed {
+  readonly node: string;
+  readonly cases: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+/** The count repeats within 0.1 %; what is above this share was changed by somebody. */
+const TOLERANCE = 0.02;
+
+const path = join(root, 'bench/instructions.json');
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { fix: { type: 'boolean', default: false } },
+});
+
+const reason = whyNoInstructions();
+if (reason === undefined) await main();
+else {
+  console.log(`instructions: skipped: ${reason}`);
+  if (process.env['CI'] === 'true') process.exitCode = 1;
+}
+
+async function main(): Promise<void> {
+  const committed = JSON.parse(readFileSync(path, 'utf8')) as Committed;
+  const node = process.versions.node;
+  if (committed.node !== node && !options.fix) {
+    console.log(
+      `instructions: bench/instructions.json is of Node ${committed.node}, this is ${node}: -- --fix takes it anew`,
+    );
+    process.exitCode = 1;
+    return;
+  }
+  ensurePeers();
+  const cases: Record<string, Record<string, number>> = committed.node === node ? { ...committed.cases } : {};
+  const chosen = [...areas().keys()].filter((area) => positionals.length === 0 || positionals.includes(area));
+  let failures = 0;
+  for (const area of chosen) {
+    const counted = await countArea(area);
+    failures += compare(area, counted, committed.cases[area] ?? {});
+    if (Object.keys(counted).length > 0) cases[area] = counted;
+  }
+  if (options.fix) writeFileSync(path, `${JSON.stringify({ node, cases }, null, 2)}\n`);
+  else if (failures > 0) {
+    console.log(`\ninstructions: ${failures} failed; where it is meant, -- --fix writes bench/instructions.json anew`);
+    process.exitCode = 1;
+  }
+}
+
+async function countArea(area: string): Promise<Record<string, number>> {
+  const files = areas().get(area)!;
+  const hot: LoopCase[] = [];
+  for (const file of files) {
+    const module = (await import(pathToFileURL(join(root, 'bench', file)).href)) as { cases: readonly Case[] };
+    for (const one of module.cases) if (one.kind === 'loop' && one.isHot) hot.push(one);
+  }
+  if (hot.length === 0) return {};
+  const folder = await makeWorkspace(area, files);
+  try {
+    const counted: Record<string, number> = {};
+    for (const one of hot) {
+      // The peers' figures are no matter of a gate.
+      const ours = one.subjects.filter(({ name }) => name === 'holdfast');
+      const { subjects } = await takeInstructions({ ...one, subjects: ours, measures: [] }, folder);
+      if (subjects[0]) counted[one.name] = Math.round(subjects[0].median);
+    }
+    return counted;
+  } finally {
+    removeWorkspace(folder);
+  }
+}
+
+/** Says of each case how it stands, and how many failed. */
+function compare(area: string, counted: Record<string, number>, committed: Readonly<Record<string, number>>): number {
+  let failures = 0;
+  for (const [name, count] of Object.entries(counted)) {
+    const before = committed[name];
+    const change = before === undefined ? Infinity : count / before - 1;
+    const isMore = change > TOLERANCE;
+    if (isMore) failures++;
+    const share = before === undefined ? 'not committed' : `${(change * 100).toFixed(1)} % against ${before}`;
+    console.log(`${isMore ? 'FAILED' : 'ok    '} ${area}: ${name}: ${count} instructions, ${share}`);
+  }
+  for (const name of Object.keys(committed)) {
+    if (name in counted) continue;
+    failures++;
+    console.log(`FAILED ${area}: ${name}: committed, and no longer a hot case`);
+  }
+  return failures;
+}
