@@ -16,7 +16,8 @@ let copy = '';
 /** The steps of a release, on a copy of the repository as it is. */
 beforeAll(() => {
   copy = mkdtempSync(join(tmpdir(), 'holdfast-release-'));
-  for (const paper of papers) if (existsSync(join(root, paper))) cpSync(join(root, paper), join(copy, paper), { recursive: true });
+  for (const paper of papers)
+    if (existsSync(join(root, paper))) cpSync(join(root, paper), join(copy, paper), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction');
   const git = (...args: string[]): string =>
     runOrThrow('git', ['-c', 'user.name=release', '-c', 'user.email=release@localhost', ...args], copy);
@@ -40,7 +41,9 @@ describe('changeset version', () => {
     const changelog = readFileSync(join(copy, 'CHANGELOG.md'), 'utf8');
     expect(changelog).toContain(`## ${versionOf(copy)}`);
     for (const text of changesets) expect(changelog).toContain(text.split('---\n')[2]!.trim().split('\n')[0]!);
-    expect(readdirSync(join(copy, '.changeset')).filter((file) => file.endsWith('.md') && file !== 'README.md')).toEqual([]);
+    expect(
+      readdirSync(join(copy, '.changeset')).filter((file) => file.endsWith('.md') && file !== 'README.md'),
+    ).toEqual([]);
   });
 });
 
@@ -51,7 +54,11 @@ describe('npm pack of the release', () => {
     ) as [{ version: string; files: readonly { path: string }[] }];
     expect(version).toBe(versionOf(copy));
     const names = files.map(({ path }) => path);
-    expect(names).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json', 'dist/index.js']));
-    expect(names.filter((name) => !/^(dist\/[\w.-]+\.(c?js|d\.c?ts)(\.map)?|[A-Z]+\.md|LICENSE|package\.json)$/.test(name))).toEqual([]);
+    expect(names).toEqual(
+      expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json', 'dist/index.js']),
+    );
+    expect(
+      names.filter((name) => !/^(dist\/[\w.-]+\.(c?js|d\.c?ts)(\.map)?|[A-Z]+\.md|LICENSE|package\.json)$/.test(name)),
+    ).toEqual([]);
   });
 });
