@@ -65,6 +65,7 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts'],
     provide: { seed: Number(seed), runs: Number(runs) },
     reporters: [['default', { summary: false }], './test/support/closing-line-reporter.ts'],
+    isolate: false,
     testTimeout: 30_000,
     ...browser,
   },
