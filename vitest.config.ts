@@ -1,12 +1,24 @@
 import { defineConfig } from 'vitest/config';
 
+/** Folders of suites that need nothing but JavaScript: no process, no server, no package to install. */
+const pure =
+  'core|circuit-breaker|policy|rate-limit|http|pool|balance|bloom|ring|snowflake|singleflight|cache|saga|testing';
+const node = 'test/**/*.node.test.ts';
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    setupFiles: ['test/support/setup.ts'],
     globalSetup: ['test/support/global-setup.ts', 'test/package/global-setup.ts'],
     reporters: ['default', './test/support/closing-line-reporter.ts'],
-    testTimeout: 20_000,
     coverage: { provider: 'v8', include: ['src/**/*.ts'], exclude: ['src/**/index.ts'] },
+    projects: [
+      // One context per worker: loading the library anew for each file would take longer than the tests.
+      {
+        extends: true,
+        test: { name: 'pure', include: [`test/@(${pure})/**/*.test.ts`], exclude: [node], isolate: false },
+      },
+      { extends: true, test: { name: 'node', include: [`test/!(${pure})/**/*.test.ts`, node] } },
+    ],
+    setupFiles: ['test/support/setup.ts'],
+    testTimeout: 20_000,
   },
 });
