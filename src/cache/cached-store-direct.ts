@@ -4,25 +4,16 @@ import { applyWrites, leavable, remember } from './cached-store-writes.ts';
 import type { Cache } from './cache.ts';
 
 /*
- * Writes that their callers wait for: the store first, then the cache. `#turns` has the last write of each key that
+ * Writes that their callers wait for: the store first, then the cache. `pending` has the last write of each key that
  * is not over; the next one begins when it is. A caller who leaves does not end a write that the store has begun:
  * whether it happened is not known before the store has answered, and then the cache follows.
  */
-export class DirectStore<K, V> extends StoreFront<K, V> {
+export class DirectStore<K, V> extends StoreFront<K, V, Promise<void>> {
   readonly #isKept: boolean;
-  readonly #turns = new Map<K, Promise<void>>();
 
   constructor(store: BackingStore<K, V>, cache: Cache<K, V>, isKept: boolean) {
     super(store, cache);
     this.#isKept = isKept;
-  }
-
-  override get pendingWrites(): number {
-    return this.#turns.size;
-  }
-
-  protected override pending(): undefined {
-    return undefined;
   }
 
   protected override apply(write: StoreWrite<K, V>, signal: AbortSignal | undefined): Promise<void> {
@@ -34,25 +25,17 @@ export class DirectStore<K, V> extends StoreFront<K, V> {
         if (error instanceof Error) throw error;
         remember(this.cache, this.#isKept ? write : { type: 'delete', key });
       };
-      const turn = (this.#turns.get(key) ?? Promise.resolve()).then(apply, apply);
+      const turn = (this.pending.get(key) ?? Promise.resolve()).then(apply, apply);
       const leave = (): void => {
-        if (this.#turns.get(key) === turn) this.#turns.delete(key);
+        if (this.pending.get(key) === turn) this.pending.delete(key);
       };
-      this.#turns.set(key, turn);
+      this.pending.set(key, turn);
       turn.then(leave, leave);
       return turn;
     });
   }
 
   protected override drain(): Promise<unknown> {
-    return Promise.allSettled(this.#turns.values());
-  }
-
-  override failedWrites(): K[] {
-    return [];
-  }
-
-  protected override refuseWaiting(): void {
-    // Nothing waits to be taken on.
+    return Promise.allSettled(this.pending.values());
   }
 }

@@ -6,10 +6,12 @@ import type { CachedStore, CachedStoreWait } from './cached-store.ts';
 import type { Cache } from './cache.ts';
 import { CacheClosedError } from './errors.ts';
 
-/** What all cached stores have in common; how writes get to the store is for its subclasses. */
-export abstract class StoreFront<K, V> implements CachedStore<K, V> {
+/** What all cached stores have in common. How writes get to the store is for subclasses, which keep a `P` of each key. */
+export abstract class StoreFront<K, V, P> implements CachedStore<K, V> {
   protected readonly store: BackingStore<K, V>;
   protected readonly cache: Cache<K, V>;
+  /** Keys with a write that is not durable. */
+  protected readonly pending: Map<K, P> = new Map();
   readonly #load: Loader<K, V>;
   #isClosed = false;
 
@@ -19,19 +21,31 @@ export abstract class StoreFront<K, V> implements CachedStore<K, V> {
     this.#load = (key, ctx) => store.load(key, ctx);
   }
 
-  abstract readonly pendingWrites: number;
-  abstract failedWrites(): K[];
-  /** The write that reads have to see although the store does not have it. */
-  protected abstract pending(key: K): StoreWrite<K, V> | undefined;
   protected abstract apply(write: StoreWrite<K, V>, signal: AbortSignal | undefined): Promise<void> | undefined;
   protected abstract drain(): Promise<unknown>;
+
+  get pendingWrites(): number {
+    return this.pending.size;
+  }
+
+  failedWrites(): K[] {
+    return [];
+  }
+
+  /** The write that reads have to see although the store does not have it. */
+  protected unwritten(_key: K): StoreWrite<K, V> | undefined {
+    return undefined;
+  }
+
   /** Rejects writes that wait to be taken on. */
-  protected abstract refuseWaiting(): void;
+  protected refuseWaiting(_error: unknown): void {
+    // Where they are taken on at once, none waits.
+  }
 
   get(key: K, options?: LoadOptions): Promise<V | undefined> {
-    const write = this.pending(key);
+    const write = this.unwritten(key);
     if (!write || options?.signal?.aborted) return this.cache.getOrLoad(key, this.#load, options);
-    return Promise.resolve(write.type === 'put' ? write.value : undefined);
+    return Promise.resolve((write as { readonly value?: V }).value);
   }
 
   async put(key: K, value: V, options?: CachedStoreWait): Promise<void> {
@@ -60,7 +74,7 @@ export abstract class StoreFront<K, V> implements CachedStore<K, V> {
 
   close(options?: CachedStoreWait): Promise<void> {
     this.#isClosed = true;
-    this.refuseWaiting();
+    this.refuseWaiting(new CacheClosedError('cached store'));
     return this.flush(options);
   }
 

@@ -1,11 +1,11 @@
-import { HoldfastError } from '../core/errors.ts';
+import { HoldfastError, STACKLESS } from '../core/errors.ts';
 
 /** A load took longer than `hardTimeoutMs`. It was started; its signal has been aborted. */
 export class LoadTimeoutError extends HoldfastError {
   declare readonly code: 'ERR_TIMEOUT';
 
   constructor(timeoutMs: number) {
-    super('ERR_TIMEOUT', `a load took longer than ${timeoutMs} ms`, { captureStack: false });
+    super('ERR_TIMEOUT', `a load took longer than ${timeoutMs} ms`, STACKLESS);
   }
 
   override get name(): string {
@@ -18,7 +18,7 @@ export class CacheClosedError extends HoldfastError {
   declare readonly code: 'ERR_CACHE_CLOSED';
 
   constructor(what: string = 'cache') {
-    super('ERR_CACHE_CLOSED', `the ${what} is closed`, { captureStack: false });
+    super('ERR_CACHE_CLOSED', `the ${what} is closed`, STACKLESS);
   }
 
   override get name(): string {
@@ -31,7 +31,7 @@ export class WritesFullError extends HoldfastError {
   declare readonly code: 'ERR_CACHE_WRITES_FULL';
 
   constructor(maxPending: number) {
-    super('ERR_CACHE_WRITES_FULL', `${maxPending} writes are pending`, { captureStack: false });
+    super('ERR_CACHE_WRITES_FULL', `${maxPending} writes are pending`, STACKLESS);
   }
 
   override get name(): string {
@@ -45,7 +45,7 @@ export class WriteFailedError extends HoldfastError {
   readonly key: unknown;
 
   constructor(key: unknown, cause: unknown) {
-    super('ERR_CACHE_WRITE_FAILED', 'a write has failed', { cause, captureStack: false });
+    super('ERR_CACHE_WRITE_FAILED', 'a write has failed', { ...STACKLESS, cause });
     this.key = key;
   }
 

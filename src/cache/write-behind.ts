@@ -5,7 +5,7 @@ import type { BackingStore, StoreWrite } from './cached-store-options.ts';
 import { StoreFront } from './cached-store-front.ts';
 import { applyWrites, remember } from './cached-store-writes.ts';
 import type { Cache } from './cache.ts';
-import { CacheClosedError, WriteFailedError, WritesFullError } from './errors.ts';
+import { WriteFailedError, WritesFullError } from './errors.ts';
 import type { WriteBehindSettings } from './write-behind-settings.ts';
 import { LONGEST_TIMER_MS } from './write-behind-settings.ts';
 
@@ -16,24 +16,24 @@ interface Watcher {
 }
 
 /** The newest write of a key that is not durable. */
-class Pending<K, V> {
+interface Pending<K, V> {
   write: StoreWrite<K, V>;
   /** Counts the writes of the key. */
-  version: number = 1;
+  version: number;
   /** The version that the store has been given and has not answered; 0 for none. */
-  underWay: number = 0;
+  underWay: number;
   /** Failures of this write alone. */
-  attempts: number = 0;
+  attempts: number;
   /** Failures since the last success, of whatever write, and the wait after the last one. */
-  failures: number = 0;
-  delayMs: number = 0;
+  failures: number;
+  delayMs: number;
   /** With how many it may be tried at most: a write that no store takes must not keep others from theirs. */
-  batchLimit: number = Infinity;
-  watchers: Watcher[] = [];
+  batchLimit: number;
+  watchers: Watcher[];
+}
 
-  constructor(write: StoreWrite<K, V>) {
-    this.write = write;
-  }
+function pendingOf<K, V>(write: StoreWrite<K, V>): Pending<K, V> {
+  return { write, version: 1, underWay: 0, attempts: 0, failures: 0, delayMs: 0, batchLimit: Infinity, watchers: [] };
 }
 
 /** A put or delete for which there is no place. */
@@ -48,11 +48,10 @@ interface Waiting<K, V> {
  * under way may be replaced by a newer write, which goes when the store has answered, never before: two calls for one
  * key could land in the wrong order. No clock is read.
  */
-export class WriteBehind<K, V> extends StoreFront<K, V> {
+export class WriteBehind<K, V> extends StoreFront<K, V, Pending<K, V>> {
   readonly #settings: WriteBehindSettings<K, V>;
   readonly #clock: Clock;
   readonly #batchSize: number;
-  readonly #pending = new Map<K, Pending<K, V>>();
   readonly #fresh = new Set<Pending<K, V>>();
   readonly #ready = new Set<Pending<K, V>>();
   readonly #resting = new Map<Pending<K, V>, TimerHandle>();
@@ -71,12 +70,8 @@ export class WriteBehind<K, V> extends StoreFront<K, V> {
     this.#batchSize = store.writeMany ? settings.maxBatchSize : 1;
   }
 
-  override get pendingWrites(): number {
-    return this.#pending.size;
-  }
-
-  protected override pending(key: K): StoreWrite<K, V> | undefined {
-    return this.#pending.get(key)?.write;
+  protected override unwritten(key: K): StoreWrite<K, V> | undefined {
+    return this.pending.get(key)?.write;
   }
 
   override failedWrites(): K[] {
@@ -104,17 +99,17 @@ export class WriteBehind<K, V> extends StoreFront<K, V> {
   }
 
   #hasRoom({ key }: StoreWrite<K, V>): boolean {
-    return this.#pending.size < this.#settings.maxPending || this.#pending.has(key);
+    return this.pending.size < this.#settings.maxPending || this.pending.has(key);
   }
 
   #accept(write: StoreWrite<K, V>): void {
-    let entry = this.#pending.get(write.key);
+    let entry = this.pending.get(write.key);
     if (entry) {
       entry.write = write;
       entry.version++;
       entry.attempts = 0;
     } else {
-      this.#pending.set(write.key, (entry = new Pending(write)));
+      this.pending.set(write.key, (entry = pendingOf(write)));
       this.#fresh.add(entry);
     }
     remember(this.cache, write);
@@ -201,7 +196,7 @@ export class WriteBehind<K, V> extends StoreFront<K, V> {
     entry.batchLimit = Infinity;
     this.#lost.delete(key);
     this.#answer(entry, undefined);
-    if (isNewest) this.#pending.delete(key);
+    if (isNewest) this.pending.delete(key);
     else (entry.watchers.length > 0 ? this.#ready : this.#fresh).add(entry);
   }
 
@@ -245,7 +240,7 @@ export class WriteBehind<K, V> extends StoreFront<K, V> {
     const { maxPending, onEvent } = this.#settings;
     const { key } = write;
     const failure = new WriteFailedError(key, error);
-    this.#pending.delete(key);
+    this.pending.delete(key);
     // A bound on memory. Each of them was told of.
     if (this.#lost.size >= maxPending) this.#lost.delete(this.#lost.keys().next().value as K);
     this.#lost.set(key, failure);
@@ -257,7 +252,7 @@ export class WriteBehind<K, V> extends StoreFront<K, V> {
   protected override async drain(): Promise<void> {
     const failures = new Map(this.#lost);
     const ends: Promise<void>[] = [];
-    for (const [key, { watchers, version }] of this.#pending) {
+    for (const [key, { watchers, version }] of this.pending) {
       const end = new Promise<void>((resolve) => {
         const tell = (failure: WriteFailedError | undefined): void => {
           if (failure) failures.set(key, failure);
@@ -280,9 +275,9 @@ export class WriteBehind<K, V> extends StoreFront<K, V> {
     throw new AggregateError(failures.values(), `${failures.size} writes are not durable`);
   }
 
-  protected override refuseWaiting(): void {
+  protected override refuseWaiting(error: unknown): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    for (const { flight } of waiting) flight.abort(new CacheClosedError('cached store'));
+    for (const { flight } of waiting) flight.abort(error);
   }
 }
