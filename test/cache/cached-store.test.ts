@@ -81,7 +81,7 @@ describe.each(direct)('a write %s', (write) => {
     expect([log, rows.get('a'), await cached.get('a')]).toEqual([['a=1', 'a!', 'a=3'], '3', '3']);
   });
 
-  it('of one key does not wait for that of another', async () => {
+  it('of one key does not hold up that of another', async () => {
     const table = setUp(write);
     table.mode = 'hold';
     const first = table.cached.put('a', '1');
