@@ -291,6 +291,19 @@ export type {
 export { createSingleflight } from './singleflight/index.ts';
 export type { FlightContext, FlightFunction, FlightOptions, SharedValue, Singleflight } from './singleflight/index.ts';
 export { CacheClosedError, createCache, LoadTimeoutError, lru, memoize, tinyLfu } from './cache/index.ts';
+export { createCachedStore, WriteFailedError, WritesFullError } from './cache/index.ts';
+export type {
+  BackingStore,
+  BatchOutcome,
+  CachedStore,
+  CachedStoreOptions,
+  CachedStoreWait,
+  StoreWrite,
+  WriteBehindEvent,
+  WriteBehindOptions,
+  WriteContext,
+  WriteStrategy,
+} from './cache/index.ts';
 export type {
   BatchLoader,
   BatchResult,

@@ -18,3 +18,16 @@ export { lru } from './lru.ts';
 export type { Memoized } from './memoize.ts';
 export { memoize } from './memoize.ts';
 export { tinyLfu } from './tiny-lfu.ts';
+export type {
+  BackingStore,
+  BatchOutcome,
+  CachedStoreOptions,
+  StoreWrite,
+  WriteBehindEvent,
+  WriteBehindOptions,
+  WriteContext,
+  WriteStrategy,
+} from './cached-store-options.ts';
+export type { CachedStore, CachedStoreWait } from './cached-store.ts';
+export { createCachedStore } from './cached-store.ts';
+export { WriteFailedError, WritesFullError } from './errors.ts';

@@ -13,16 +13,17 @@ async function runDemo(...args: readonly string[]): Promise<{ code: number | nul
 }
 
 describe.skipIf(!canRunTypeScript)('the demo of the cache', () => {
-  it('keeps every promise while its origin is slow, written to, killed and restarted', async () => {
+  it('keeps every promise while its origin is slow, written to, killed and restarted, and its store is away', async () => {
     const { code, text } = await runDemo();
     expect(text).not.toContain('BROKEN');
-    expect(text.match(/^ {2}kept /gm)).toHaveLength(7);
+    expect(text.match(/^ {2}kept /gm)).toHaveLength(12);
     expect([code, text.includes('Every promise was kept.')]).toEqual([0, true]);
   });
 
   it.each([
     ['stale', 'BROKEN the last known price is served: 0 of 2000 callers'],
     ['sharing', 'BROKEN the origin is asked once: 1000 requests'],
+    ['close', 'BROKEN the folder is back: what was acknowledged is on disk after close: 0 of 10 keys'],
   ])('shows what %s is for by a broken promise and its exit code', async (part, line) => {
     const { code, text } = await runDemo('--leave-out', part);
     expect([code, text.includes(line)]).toEqual([1, true]);

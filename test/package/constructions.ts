@@ -70,6 +70,8 @@ export const constructions: Readonly<Record<string, (lib: Library) => unknown>> 
   createOutlierDetector: (lib) => lib.createOutlierDetector(),
   createSingleflight: (lib) => lib.createSingleflight(),
   createCache: (lib) => lib.createCache({ maxEntries: 10, ttlMs: 1_000 }),
+  createCachedStore: (lib) =>
+    lib.createCachedStore({ load: () => 1 }, { cache: lib.createCache({ maxEntries: 10 }), write: 'behind' }),
   memoize: (lib) => lib.memoize(() => 1, { key: () => 'key', maxEntries: 10 }),
   lru: (lib) => lib.createCache({ maxEntries: 10, policy: lib.lru() }),
   tinyLfu: (lib) => lib.createCache({ maxWeight: 10, policy: lib.tinyLfu() }),

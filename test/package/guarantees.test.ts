@@ -33,6 +33,7 @@ function titlesIn(folder: string): string[] {
 
 /** Guides to a part of a primitive, which has its tests. */
 const partOf: Readonly<Record<string, string>> = {
+  'cached-store': 'cache',
   'concurrency-limit': 'rate-limit',
   'rate-queue': 'rate-limit',
 };

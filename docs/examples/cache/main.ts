@@ -3,17 +3,19 @@ import { outage } from './outage.ts';
 import { replay } from './replay.ts';
 import type { Chapter, DemoOptions } from './report.ts';
 import { createReport } from './report.ts';
+import { writes } from './writes.ts';
 
 const help = `npm run demo -- cache [options]
-What a cache hits, and what happens to its callers when the origin is slow, written to, or killed.
+What a cache hits, and what happens to its callers when the origin is slow, written to, or killed;
+and what becomes of writes, through the cache and behind it, while their store is away.
   --trace FILE      replays a trace (a key a line, or a public format by its name) instead of a Zipf stream
   --entries N       entries of the cache, 1000 by default
   --accesses N      accesses of the Zipf stream, 1000000 by default
   --seed N          other draws of chance, 1 by default
-  --leave-out WHAT  switches off stale or sharing, to see what it was for; the exit code is then 1`;
+  --leave-out WHAT  switches off stale, sharing or close, to see what it was for; the exit code is then 1`;
 
-const chapters: readonly Chapter[] = [replay, outage];
-const PARTS = ['stale', 'sharing'];
+const chapters: readonly Chapter[] = [replay, outage, writes];
+const PARTS = ['stale', 'sharing', 'close'];
 
 /** Runs the demo. Resolves with the exit code: 1 when a promise was broken. */
 export async function main(args: readonly string[]): Promise<number> {
