@@ -18,3 +18,24 @@ export { lru } from './lru.ts';
 export type { Memoized } from './memoize.ts';
 export { memoize } from './memoize.ts';
 export { tinyLfu } from './tiny-lfu.ts';
+export { createTieredCache } from './tiered-cache.ts';
+export type {
+  ChangeOptions,
+  Serializer,
+  TieredCache,
+  TieredCacheOptions,
+  TieredCacheStats,
+  TieredSetOptions,
+} from './tiered-options.ts';
+export type {
+  Tier,
+  TierAnswer,
+  TierCaller,
+  TierChange,
+  TierEntry,
+  TierMessage,
+  TierNews,
+  TierPartition,
+  TierReceipt,
+  TierState,
+} from './tiered-store.ts';
