@@ -172,12 +172,11 @@ class TwoLevels<V> implements TieredCache<V> {
     const terms = this.#loads.terms(key, value, options);
     const entry = terms.ttlMs > 0 ? { payload: this.#loads.encode(value), ...terms } : undefined;
     const link = this.#linkOf(key);
-    return this.#change([link], key, options, async (isAwaited) => {
-      // One that has never heard of the tier cannot say what it has heard of.
-      if (link.state.epoch === '') await link.sync();
-      const since = { epoch: link.state.epoch, mark: link.seen };
-      return link.part.write(caller(), key, isAwaited, entry, since, limits);
-    });
+    // As it is now: what is heard of from here on may be newer than the value.
+    const since = link.known;
+    return this.#change([link], key, options, (isAwaited) =>
+      link.part.write(caller(), key, isAwaited, entry, since, limits),
+    );
   }
 
   async delete(key: string, options: ChangeOptions = {}): Promise<void> {

@@ -59,7 +59,7 @@ export class Link {
   readonly part: TierPartition;
   state: TierState = { epoch: '', mark: 0 };
   /** The last change that is known to have happened before now, dropped here or not. */
-  seen: number = 0;
+  known: TierState = this.state;
   /** Raised with whatever is dropped. */
   drops: number = 0;
   failures: number = 0;
@@ -138,7 +138,12 @@ export class Link {
     else if (epoch === since.epoch && mark <= since.mark) return;
     else for (const change of changes) this.#drop(change);
     this.state = { epoch, mark };
-    this.seen = epoch === since.epoch ? Math.max(this.seen, mark) : mark;
+    this.#learn(this.state);
+  }
+
+  #learn(state: TierState): void {
+    const { epoch, mark } = this.known;
+    if (state.epoch !== epoch || state.mark > mark) this.known = state;
   }
 
   #drop(change: TierChange): void {
@@ -164,7 +169,7 @@ export class Link {
     const isSame = epoch === state.epoch;
     if (this.#isClosed || (isSame && mark <= state.mark)) return;
     const isNext = isSame && mark === state.mark + 1;
-    if (isSame) this.seen = Math.max(this.seen, mark);
+    this.#learn({ epoch, mark });
     if (isNext) {
       this.#drop(change);
       this.state = { epoch, mark };
@@ -182,12 +187,9 @@ export class Link {
   settle(change: TierChange, { epoch, mark }: TierState): void {
     const { state } = this;
     this.#drop(change);
-    if (epoch !== state.epoch) {
-      if (state.epoch !== '' && !this.#isClosed) this.#hasten();
-      return;
-    }
-    this.seen = Math.max(this.seen, mark);
-    if (mark === state.mark + 1) this.state = { epoch, mark };
+    this.#learn({ epoch, mark });
+    if (epoch === state.epoch && mark === state.mark + 1) this.state = { epoch, mark };
+    else if (epoch !== state.epoch && state.epoch !== '' && !this.#isClosed) this.#hasten();
   }
 
   /** Waits until every other process has dropped what was changed, or its lease of validity has run out. */

@@ -100,7 +100,8 @@ export interface TieredCache<V> extends AsyncDisposable {
   getOrLoad(key: string, loader: Loader<string, V>, options?: LoadOptions): Promise<V | undefined>;
   /**
    * Hands `value` to the tier, and drops what processes have. A change of the same key that crosses this one may have
-   * the tier forget both. Rejects as {@link TieredCache.delete} does, and with what the serializer throws.
+   * the tier forget both; so does a write of a process that has had no word from the tier yet, see
+   * {@link TieredCache.ready}. Rejects as {@link TieredCache.delete} does, and with what the serializer throws.
    */
   set(key: string, value: V, options?: TieredSetOptions): Promise<void>;
   /**
@@ -114,7 +115,7 @@ export interface TieredCache<V> extends AsyncDisposable {
   invalidateTags(tags: readonly string[], options?: ChangeOptions): Promise<void>;
   /** Drops everything, everywhere, as {@link TieredCache.delete} does. O(1) in the tier. */
   clear(options?: ChangeOptions): Promise<void>;
-  /** Resolves when `l1` may be used. Rejects with what the tier rejects with. Nothing needs it: the first read does the same. */
+  /** Resolves when the tier has given word. Rejects with what it rejects with. Reads need no such call, the first write does. */
   ready(): Promise<void>;
   stats(): TieredCacheStats;
   /** Ends it for good, closes `l1`, and takes leave of the tier, within `tierTimeoutMs`. */
