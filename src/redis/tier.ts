@@ -109,7 +109,13 @@ function partition(send: RedisSend, name: string, subscriber: RedisSubscriber | 
     lagging: (caller, mark, gone, limits) =>
       run(LAGGING, undefined, caller, limits, mark, ...gone) as Promise<readonly string[]>,
     leave: (caller, limits) => run(LAGGING, undefined, caller, limits, 0, `m${caller.member}`, ''),
-    subscribe: subscriber && ((onMessage) => subscriber(name, (text) => onMessage(readMessage(text)))),
+    subscribe:
+      subscriber &&
+      ((onMessage) =>
+        subscriber(name, (text) => {
+          const message = readMessage(text);
+          if (message) onMessage(message);
+        })),
   };
 }
 
@@ -125,8 +131,14 @@ function readTags(text: string): string[] {
   return text === '' ? [] : text.split('\n').map((tag) => JSON.parse(tag) as string);
 }
 
-/** `epoch mark isAwaited change`. */
-function readMessage(text: string): TierMessage {
-  const [, epoch, mark, isAwaited, change] = /^(\S+) (\d+) ([01]) (.*)$/s.exec(text)!;
-  return { epoch: epoch!, mark: Number(mark), isAwaited: isAwaited === '1', change: JSON.parse(change!) as TierChange };
+/** `epoch mark isAwaited change`, or nothing where anybody else has published something. */
+function readMessage(text: string): TierMessage | undefined {
+  const parts = /^(\S+) (\d+) ([01]) (.*)$/.exec(text);
+  if (!parts) return undefined;
+  const [, epoch, mark, isAwaited, change] = parts as unknown as [string, string, string, string, string];
+  try {
+    return { epoch, mark: Number(mark), isAwaited: isAwaited === '1', change: JSON.parse(change) as TierChange };
+  } catch {
+    return undefined;
+  }
 }
