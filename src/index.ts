@@ -1,3 +1,4 @@
+/* oxlint-disable max-lines -- a list of what there is */
 export {
   CircuitOpenError,
   consecutiveFailures,
@@ -290,7 +291,15 @@ export type {
 } from './balance/index.ts';
 export { createSingleflight } from './singleflight/index.ts';
 export type { FlightContext, FlightFunction, FlightOptions, SharedValue, Singleflight } from './singleflight/index.ts';
-export { CacheClosedError, createCache, LoadTimeoutError, lru, memoize, tinyLfu } from './cache/index.ts';
+export {
+  CacheClosedError,
+  createCache,
+  createTieredCache,
+  LoadTimeoutError,
+  lru,
+  memoize,
+  tinyLfu,
+} from './cache/index.ts';
 export type {
   BatchLoader,
   BatchResult,
@@ -307,6 +316,24 @@ export type {
   Memoized,
   RemovalCause,
   SetOptions,
+} from './cache/index.ts';
+export type {
+  ChangeOptions,
+  Serializer,
+  Tier,
+  TierAnswer,
+  TierCaller,
+  TierChange,
+  TieredCache,
+  TieredCacheOptions,
+  TieredCacheStats,
+  TieredSetOptions,
+  TierEntry,
+  TierMessage,
+  TierNews,
+  TierPartition,
+  TierReceipt,
+  TierState,
 } from './cache/index.ts';
 export {
   createOutboxRelay,

@@ -35,6 +35,7 @@ function titlesIn(folder: string): string[] {
 const partOf: Readonly<Record<string, string>> = {
   'concurrency-limit': 'rate-limit',
   'rate-queue': 'rate-limit',
+  'tiered-cache': 'cache',
 };
 
 describe.each(guides)('%s', (path) => {
