@@ -25,22 +25,29 @@ export interface IoredisSubscriberLike {
  * ```
  */
 export function subscriberFromIoredis(client: IoredisSubscriberLike): RedisSubscriber {
+  // One listener, and one subscription to a channel, however many want it.
+  const wanted = new Map<string, Set<(message: string) => void>>();
+  const listener = (channel: string, message: string): void => {
+    for (const tell of wanted.get(channel) ?? []) tell(message);
+  };
   return async (channel, onMessage) => {
-    const listener = (from: string, message: string): void => {
-      if (from === channel) onMessage(message);
-    };
-    client.on('message', listener);
-    const end = (): unknown => {
-      client.off('message', listener);
+    const own = (message: string): void => onMessage(message);
+    if (wanted.size === 0) client.on('message', listener);
+    const all = wanted.get(channel) ?? new Set();
+    wanted.set(channel, all.add(own));
+    const leave = (): unknown => {
+      if (!all.delete(own) || all.size > 0) return undefined;
+      wanted.delete(channel);
+      if (wanted.size === 0) client.off('message', listener);
       return client.unsubscribe(channel);
     };
     try {
       await client.subscribe(channel);
     } catch (error) {
-      client.off('message', listener);
+      await Promise.resolve(leave()).catch(() => {});
       throw error;
     }
-    return end;
+    return leave;
   };
 }
 

@@ -18,7 +18,7 @@ interface Counts {
 }
 
 function latest({ lines }: TestProcess): Counts {
-  const line = lines.findLast((each) => each.startsWith('tick ') || each.startsWith('counts '));
+  const line = lines.filter((each) => /^(tick|counts) /.test(each)).at(-1);
   const none: Counts = { reads: 0, stale: 0, changes: 0, rejected: 0, loads: 0, failed: 0 };
   return line === undefined ? none : (JSON.parse(line.slice(line.indexOf(' '))) as Counts);
 }

@@ -120,6 +120,33 @@ describe.skipIf(!available)('redisTier', () => {
     listener.disconnect();
   });
 
+  it('shares one subscription of an ioredis client among all who want the channel, and leaves none behind', async () => {
+    const client = new Redis(server.port);
+    const subscriber = subscriberFromIoredis(client);
+    const heard: string[] = [];
+    const ends = await Promise.all(
+      ['x', 'x', 'y'].map((channel, at) => subscriber(channel, (message) => heard.push(`${at} ${message}`))),
+    );
+    const publish = async (channel: string, text: string): Promise<void> => {
+      await server.send(['PUBLISH', channel, text]);
+    };
+    await publish('x', 'first');
+    await expect.poll(() => heard.splice(0)).toEqual(['0 first', '1 first']);
+    expect(client.listenerCount('message')).toBe(1);
+    await ends[0]!();
+    await ends[0]!();
+    await publish('x', 'second');
+    await publish('y', 'third');
+    await expect.poll(() => heard).toEqual(['1 second', '2 third']);
+    await ends[1]!();
+    await ends[2]!();
+    expect(client.listenerCount('message')).toBe(0);
+    expect(await server.send(['PUBSUB', 'CHANNELS'])).toEqual([]);
+    client.disconnect();
+    await expect(subscriber('z', () => {})).rejects.toThrow('closed');
+    expect(client.listenerCount('message')).toBe(0);
+  });
+
   it('refuses bad options by name', () => {
     const send = async (): Promise<null> => null;
     const bad: readonly (readonly [unknown, object, string])[] = [
