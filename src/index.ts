@@ -1,3 +1,4 @@
+/* oxlint-disable max-lines -- a list of what there is */
 export {
   CircuitOpenError,
   consecutiveFailures,
@@ -290,8 +291,18 @@ export type {
 } from './balance/index.ts';
 export { createSingleflight } from './singleflight/index.ts';
 export type { FlightContext, FlightFunction, FlightOptions, SharedValue, Singleflight } from './singleflight/index.ts';
-export { CacheClosedError, createCache, LoadTimeoutError, lru, memoize, tinyLfu } from './cache/index.ts';
-export { createCachedStore, WriteFailedError, WritesFullError } from './cache/index.ts';
+export {
+  CacheClosedError,
+  createCache,
+  createCachedStore,
+  createTieredCache,
+  LoadTimeoutError,
+  lru,
+  memoize,
+  tinyLfu,
+  WriteFailedError,
+  WritesFullError,
+} from './cache/index.ts';
 export type {
   BackingStore,
   BatchOutcome,
@@ -320,6 +331,24 @@ export type {
   Memoized,
   RemovalCause,
   SetOptions,
+} from './cache/index.ts';
+export type {
+  ChangeOptions,
+  Serializer,
+  Tier,
+  TierAnswer,
+  TierCaller,
+  TierChange,
+  TieredCache,
+  TieredCacheOptions,
+  TieredCacheStats,
+  TieredSetOptions,
+  TierEntry,
+  TierMessage,
+  TierNews,
+  TierPartition,
+  TierReceipt,
+  TierState,
 } from './cache/index.ts';
 export {
   createOutboxRelay,

@@ -31,3 +31,24 @@ export type {
 export type { CachedStore, CachedStoreWait } from './cached-store.ts';
 export { createCachedStore } from './cached-store.ts';
 export { WriteFailedError, WritesFullError } from './errors.ts';
+export { createTieredCache } from './tiered-cache.ts';
+export type {
+  ChangeOptions,
+  Serializer,
+  TieredCache,
+  TieredCacheOptions,
+  TieredCacheStats,
+  TieredSetOptions,
+} from './tiered-options.ts';
+export type {
+  Tier,
+  TierAnswer,
+  TierCaller,
+  TierChange,
+  TierEntry,
+  TierMessage,
+  TierNews,
+  TierPartition,
+  TierReceipt,
+  TierState,
+} from './tiered-store.ts';

@@ -11,3 +11,13 @@ export { redisSagaStore } from './saga-store.ts';
 export type { RedisSagaStore, RedisSagaStoreOptions } from './saga-store.ts';
 export { redisWorkerLeaseStore } from './worker-lease.ts';
 export type { RedisWorkerLeaseStoreOptions } from './worker-lease.ts';
+export { redisTier } from './tier.ts';
+export type { RedisTierOptions } from './tier.ts';
+export { subscriberFromGlide, subscriberFromIoredis, subscriberFromNodeRedis } from './tier-subscriber.ts';
+export type {
+  GlideSubscriberLike,
+  GlideSubscriptions,
+  IoredisSubscriberLike,
+  NodeRedisSubscriberLike,
+  RedisSubscriber,
+} from './tier-subscriber.ts';

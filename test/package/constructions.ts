@@ -72,6 +72,12 @@ export const constructions: Readonly<Record<string, (lib: Library) => unknown>> 
   createCache: (lib) => lib.createCache({ maxEntries: 10, ttlMs: 1_000 }),
   createCachedStore: (lib) =>
     lib.createCachedStore({ load: () => 1 }, { cache: lib.createCache({ maxEntries: 10 }), write: 'behind' }),
+  createTieredCache: (lib) =>
+    lib.createTieredCache({
+      l1: lib.createCache({ maxEntries: 10 }),
+      tier: { partitions: [{} as never] },
+      ttlMs: 1_000,
+    }),
   memoize: (lib) => lib.memoize(() => 1, { key: () => 'key', maxEntries: 10 }),
   lru: (lib) => lib.createCache({ maxEntries: 10, policy: lib.lru() }),
   tinyLfu: (lib) => lib.createCache({ maxWeight: 10, policy: lib.tinyLfu() }),

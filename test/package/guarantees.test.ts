@@ -36,6 +36,7 @@ const partOf: Readonly<Record<string, string>> = {
   'cached-store': 'cache',
   'concurrency-limit': 'rate-limit',
   'rate-queue': 'rate-limit',
+  'tiered-cache': 'cache',
 };
 
 describe.each(guides)('%s', (path) => {
