@@ -50,8 +50,6 @@ export function ruleOf(policy: RateLimitPolicy): StoredRule {
 
 /** Makes texts apart: two never become one, not even where a store knows no lone surrogates, zeros and braces. */
 export function escapeKey(text: string): string {
-  // Most have none, which is sooner known of halves than of whole characters.
-  if (!/[%{}\0\ud800-\udfff]/.test(text)) return text;
   return text.replaceAll(/[%{}\0\ud800-\udfff]/gu, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 

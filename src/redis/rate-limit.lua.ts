@@ -25,9 +25,6 @@
  * Answers a text of numbers with commas, which is sooner read than an array; for each of the first three: what was
  * taken, or -1; id of the reservation, or 0; and for each policy free units, milliseconds until `cost` is free, and
  * until the key is as good as new.
- *
- * What a bucket runs through calls few functions: in Lua a call of `floor` costs as much as ten operations, and with all
- * numbers whole, `%` does the same.
  */
 
 /** What a kind of policy adds to the script; `$` stands for the number of the policy. */
@@ -81,8 +78,8 @@ const kinds = (): Kinds => ({
     ...plain,
     load: `x$ = (x$ or 0) - ago * C$
 if x$ < 0 then x$ = 0 end`,
-    free: '(A$ - x$ - (A$ - x$) % B$) / B$',
-    full: '(x$ + n * B$ - 1 - (x$ + n * B$ - 1) % C$) / C$ + 1',
+    free: 'floor((A$ - x$) / B$)',
+    full: 'ceil((x$ + n * B$) / C$)',
     wait: 'wait$ = ceil((cost * B$ - A$ + x$) / C$)',
     take: 'x$ = min(MOST, x$ + n * B$)',
     counts: 'left$ = min(left$, x$)',
@@ -232,11 +229,9 @@ for o = ${3 * count + 1}, max(#ARGV, ${3 * count + 1}), 3 do
     n = cost
   else
     ${each('free$ = <free>', '\n    ')}
-    local room = (ARGV[o + 2] or 0) + 0
-    if room < cost then room = cost end
-    ${each('if free$ < room then room = free$ end', '\n    ')}
+    local room = min(max(cost, ARGV[o + 2] or 0), ${each('free$', ', ')})
     if cost == 0 or cost <= room then
-      took = room > 0 and room or 0
+      took = max(cost, room)
       n = took
       ${each('free$ = free$ - n', '\n      ')}
     end

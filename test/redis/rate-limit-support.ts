@@ -72,7 +72,7 @@ export function pinnedTo(clock: ServerClock, send: RedisSend): RedisSend {
         "ARGV[o] or '1', (ARGV[o + 1] or 1)",
         "#ARGV - 2 < o and '1' or ARGV[o], (#ARGV - 2 < o and 1 or ARGV[o + 1])",
       )
-      .replace('(ARGV[o + 2] or 0)', '(#ARGV - 2 < o and 0 or ARGV[o + 2])')
+      .replace('ARGV[o + 2] or 0', '#ARGV - 2 < o and 0 or ARGV[o + 2]')
       .replace('ttl < 1e13 and ttl or 1e13', '1e13');
     const seconds = Math.floor(clock.ms / 1000);
     // No two scripts run in the same microsecond.
