@@ -5,7 +5,7 @@ import type { StoredRateLimiterOptions } from '../rate-limit/stored-options.ts';
 import { storedSettings } from '../rate-limit/stored-options.ts';
 import { escapeKey, ruleOf, signatureOf } from '../rate-limit/stored-rule.ts';
 import type { StoredRule } from '../rate-limit/stored-rule.ts';
-import type { Row } from '../rate-limit/stored-trips.ts';
+import type { StoreRun } from '../rate-limit/stored-trips.ts';
 import type { SqlClient } from './client.ts';
 import { withDeadline } from '../core/deadline.ts';
 import { rateLimitTable } from './rate-limit.sql.ts';
@@ -74,24 +74,16 @@ const MISSING = ['42883', '42P01', '3F000'];
 const THERE_ALREADY = ['23505', '42P07', '42710', '42723', 'XX000'];
 
 /** Asks the function about a key, having made it first where it is missing. */
-function asker(
-  client: SqlClient,
-  table: string,
-  rules: readonly StoredRule[],
-): (key: string, operations: readonly string[]) => Promise<readonly Row[]> {
+function asker(client: SqlClient, table: string, rules: readonly StoredRule[]): StoreRun {
   const list = (values: readonly unknown[]): string => `{${values.join(',')}}`;
   const numbers = [0, 1, 2].map((at) => list(rules.map((rule) => rule.numbers[at])));
   const kinds = list(rules.map(({ kind }) => kind));
   const text = `SELECT ${table}_v1($1::text, $2::text::text[], $3::text::numeric[], $4::text::numeric[],
     $5::text::numeric[], $6::text::numeric[])::text AS reply`;
-  const width = 2 + 3 * rules.length;
   return async (key, operations) => {
-    const ask = async (): Promise<readonly Row[]> => {
+    const ask = async (): Promise<string> => {
       const [row] = await client.query(text, [key, kinds, ...numbers, list(operations)]);
-      const values = String(row!['reply']).slice(1, -1).split(',');
-      return Array.from({ length: Math.floor(values.length / width) }, (_, at) =>
-        values.slice(at * width, (at + 1) * width),
-      );
+      return String(row!['reply']).slice(1, -1);
     };
     try {
       return await ask();

@@ -47,7 +47,7 @@ export class StoreLimiter implements StoredRateLimiter {
     this.#rules = rules;
     this.#settings = settings;
     this.#tooMuch = Math.max(...rules.map(({ capacity }) => capacity)) + 1;
-    this.#trips = new Trips(run, settings, now);
+    this.#trips = new Trips(run, rules.length, settings, now);
     this.#leases = new Leases(this.#trips, settings.lease, now);
   }
 

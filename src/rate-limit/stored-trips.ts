@@ -1,14 +1,17 @@
 import { emit } from '../core/errors.ts';
 import type { StoredSettings } from './stored-options.ts';
 
-/** Carries out operations on one key, all at once and in order; answers a row for each of `look`, `take` and `hold`. */
-export type StoreRun = (key: string, operations: readonly string[]) => Promise<readonly Row[]>;
+/**
+ * Carries out operations on one key, all at once and in order; answers the rows of each `look`, `take` and `hold`, with
+ * commas between all of their numbers.
+ */
+export type StoreRun = (key: string, operations: readonly string[]) => Promise<unknown>;
 
 /**
  * What was taken or -1, the id of the reservation or 0, and for each policy free units, milliseconds until the cost is
- * free, and until all is. Clients differ in how they read numbers.
+ * free, and until all is. More rows may follow.
  */
-export type Row = readonly (number | string | bigint)[];
+export type Row = readonly string[];
 
 /** One operation, as the script takes it: what it is, units, and most units or the id of a reservation. */
 export type Operation = readonly [name: string, units: number, other: number];
@@ -29,12 +32,14 @@ const MOST_OPERATIONS = 500;
 interface Trip {
   readonly operations: string[];
   rows: number;
-  readonly replies: Promise<readonly Row[]>;
+  readonly replies: Promise<Row>;
 }
 
 /** Sends operations to the store: those of one key and one go together, and none while it fails. */
 export class Trips {
   readonly #run: StoreRun;
+  /** Numbers of a row. */
+  readonly #width: number;
   readonly #settings: StoredSettings;
   readonly #now: () => number;
   readonly #open = new Map<string, Trip>();
@@ -45,8 +50,9 @@ export class Trips {
   #suspendedMs = 0;
   #isTrying = false;
 
-  constructor(run: StoreRun, settings: StoredSettings, now: () => number) {
+  constructor(run: StoreRun, policies: number, settings: StoredSettings, now: () => number) {
     this.#run = run;
+    this.#width = 2 + 3 * policies;
     this.#settings = settings;
     this.#now = now;
   }
@@ -56,7 +62,7 @@ export class Trips {
     return Math.max(0, this.#suspendedMs + this.#settings.cooldownMs - this.#now());
   }
 
-  /** Carries out operations that follow each other; answers the row of the last of them. */
+  /** Carries out operations that follow each other; answers the row of the last of them, which others may follow. */
   send(key: string, ...operations: readonly Operation[]): Promise<Row> {
     let trip = this.#settings.batch ? this.#open.get(key) : undefined;
     if (!trip || trip.operations.length >= 3 * MOST_OPERATIONS) trip = this.#begin(key);
@@ -64,8 +70,8 @@ export class Trips {
       trip.operations.push(name, String(units), String(other));
       if (name < GIVE_BACK) trip.rows++;
     }
-    const at = trip.rows - 1;
-    return trip.replies.then((rows) => rows[at]!);
+    const at = (trip.rows - 1) * this.#width;
+    return at > 0 ? trip.replies.then((rows) => rows.slice(at)) : trip.replies;
   }
 
   #begin(key: string): Trip {
@@ -75,7 +81,7 @@ export class Trips {
     return trip;
   }
 
-  async #travel(key: string, operations: readonly string[]): Promise<readonly Row[]> {
+  async #travel(key: string, operations: readonly string[]): Promise<Row> {
     // Others of this tick come along.
     await undefined;
     if (this.#open.get(key)?.operations === operations) this.#open.delete(key);
@@ -84,7 +90,7 @@ export class Trips {
     this.#isTrying = isTrial;
     const answers = this.#answers;
     try {
-      const rows = await this.#run(key, operations);
+      const rows = String(await this.#run(key, operations)).split(',');
       if (this.#failures >= FAILURES) emit(this.#settings.onEvent, { type: 'store-resumed' });
       this.#failures = 0;
       this.#answers++;

@@ -4,7 +4,7 @@ import { StoreLimiter } from '../rate-limit/stored-limiter.ts';
 import type { StoredRateLimiterOptions } from '../rate-limit/stored-options.ts';
 import { storedSettings } from '../rate-limit/stored-options.ts';
 import { escapeKey, ruleOf, signatureOf } from '../rate-limit/stored-rule.ts';
-import type { Row } from '../rate-limit/stored-trips.ts';
+import type { StoreRun } from '../rate-limit/stored-trips.ts';
 import { TAKE } from '../rate-limit/stored-trips.ts';
 import type { RedisSend } from './client.ts';
 import { rateLimitScript } from './rate-limit.lua.ts';
@@ -59,7 +59,7 @@ export function redisRateLimiter(
   const script: RedisScript = { lua: () => text };
   const start = prefix + signatureOf(policies, rules);
   const numbers = rules.flatMap((rule) => rule.numbers.map(String));
-  const run = (key: string, operations: readonly string[]): Promise<unknown> =>
+  const run: StoreRun = (key, operations) =>
     runScript(
       send,
       script,
@@ -67,12 +67,7 @@ export function redisRateLimiter(
       isUsual(operations) ? numbers : [...numbers, ...operations],
       settings,
     );
-  return new StoreLimiter(
-    run as (key: string, operations: readonly string[]) => Promise<Row[]>,
-    policies,
-    rules,
-    settings,
-  );
+  return new StoreLimiter(run, policies, rules, settings);
 }
 
 /** One unit is what the script takes unless told otherwise: fewer arguments make a shorter trip. */

@@ -39,16 +39,15 @@ export function runScript(
   args: readonly string[],
   options: RedisCallOptions,
 ): Promise<unknown> {
-  const rest = [String(keys.length), ...keys, ...args];
-  return withDeadline('Redis', options, async (isOver) => {
-    try {
-      return await send(['EVALSHA', (script.sha ??= sha1(script.lua())), ...rest], keys[0]);
-    } catch (error) {
+  const [key] = keys;
+  const command = ['EVALSHA', (script.sha ??= sha1(script.lua())), String(keys.length), ...keys, ...args];
+  return withDeadline('Redis', options, (isOver) =>
+    send(command, key).then(undefined, (error: unknown) => {
       // Nobody waits any more for what would be sent now.
       if (isOver() || !isUnknownScript(error)) throw error;
-    }
-    return send(['EVAL', script.lua(), ...rest], keys[0]);
-  });
+      return send(['EVAL', script.lua(), ...command.slice(2)], key);
+    }),
+  );
 }
 
 /** ioredis and node-redis pass the server's own words on; GLIDE has words of its own. */

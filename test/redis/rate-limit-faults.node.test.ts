@@ -62,7 +62,7 @@ describe('a store that hangs', () => {
     for (let k = 0; k < 50; k++) expect((await limiter.consume('k')).source).toBe('fallback');
     expect([sends, clock.pendingTimers]).toEqual([3, 0]);
     await clock.advance(1000);
-    reply = () => Promise.resolve([[1, 0, 999, 0, 1000]]);
+    reply = () => Promise.resolve([1, 0, 999, 0, 1000]);
     const calls = await Promise.all(['a', 'b', 'c'].map((key) => limiter.consume(key)));
     expect(calls.map(({ source }) => source)).toEqual(['store', 'fallback', 'fallback']);
     expect((await limiter.consume('k')).source).toBe('store');
@@ -94,7 +94,7 @@ describe('a store that hangs', () => {
     const call = limiter.consume('k');
     await clock.advance(10);
     expect((await call).allowed).toBe(false);
-    late.open([[1, 0, 999, 0, 1000]]);
+    late.open([1, 0, 999, 0, 1000]);
     await flush();
     await clock.advance(10_000);
     expect([sends, clock.pendingTimers]).toEqual([1, 0]);
@@ -117,7 +117,7 @@ describe('a store that hangs', () => {
 
   it('fails a reset, whatever `onStoreError` says, and the end of a reservation where it says so', async () => {
     for (const onStoreError of ['throw', 'allow'] as const) {
-      let send: RedisSend = () => Promise.resolve([[1, 7, 999, 0, 1000]]);
+      let send: RedisSend = () => Promise.resolve([1, 7, 999, 0, 1000]);
       const limiter = redisRateLimiter((...call) => send(...call), hourly, { onStoreError });
       const reservation = (await limiter.reserve('k', 2))!;
       send = failing;
@@ -151,7 +151,7 @@ describe('close', () => {
     const call = limiter.consume('k');
     await flush();
     const closed = limiter.close();
-    reply.open([[5, 77, 995, 0, 1000]]);
+    reply.open([5, 77, 995, 0, 1000]);
     expect((await call).allowed).toBe(true);
     await closed;
     expect(sent.at(-1)!.slice(-3)).toEqual(['3', '4', '77']);

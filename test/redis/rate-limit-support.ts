@@ -73,7 +73,7 @@ export function pinnedTo(clock: ServerClock, send: RedisSend): RedisSend {
         "#ARGV - 2 < o and '1' or ARGV[o], (#ARGV - 2 < o and 1 or ARGV[o + 1])",
       )
       .replace('ARGV[o + 2] or 0', '#ARGV - 2 < o and 0 or ARGV[o + 2]')
-      .replace('min(ttl, 1e13)', '1e13');
+      .replace('ttl < 1e13 and ttl or 1e13', '1e13');
     const seconds = Math.floor(clock.ms / 1000);
     // No two scripts run in the same microsecond.
     const us = (clock.ms - seconds * 1000) * 1000 + (calls++ % 1000);
