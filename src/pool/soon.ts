@@ -10,11 +10,12 @@ export interface Due {
  * already have been heard. One chain of callbacks for all that comes meanwhile.
  */
 export class Soon {
+  readonly #settled = Promise.resolve();
   #all: Due[] = [];
 
   add(one: Due): void {
     if (this.#all.push(one) > 1) return;
-    void Promise.resolve().then(nothing).then(this.#flush);
+    void this.#settled.then(nothing).then(this.#flush);
   }
 
   readonly #flush = (): void => {
