@@ -113,6 +113,9 @@ export function breakerStoreContract(subject: () => StoreUnderTest): void {
     expect(await say('b', { trial: 'running' })).toMatchObject({ trialsForMs: 0 });
     // Known by its holder, not by its node.
     expect(await say('a', { trial: 'wanted', holder: 'a 2' })).toMatchObject({ trialsForMs: 0 });
+    // Nobody lets go of what another holds.
+    await say('b');
+    expect(await say('c', { trial: 'wanted' })).toMatchObject({ trialsForMs: 0, fencingToken: first.fencingToken });
     await subject().pass(TTL_MS / 4);
     expect(await say('a', { trial: 'wanted' })).toEqual({ ...first, trialsForMs: TTL_MS });
     await say('b');
