@@ -145,19 +145,23 @@ export abstract class HostList<H extends Host, S extends Seat<H> = Seat<H>> impl
     const exclude = options?.exclude;
     const nowMs = this.#needsTime ? this.now() : 0;
     const { outliers, isUsable } = this.#options;
+    const seat = exclude || outliers || isUsable ? this.#pickByRules(exclude, nowMs) : this.choose(anyone, nowMs);
+    if (!seat) return undefined;
+    seat.inFlight++;
+    this.changed(seat, nowMs);
+    return new Lease(this, seat, nowMs);
+  }
+
+  /** Where the rules leave no host, or too few, it is one of all that are not excluded. */
+  #pickByRules(exclude: PickOptions['exclude'], nowMs: number): S | undefined {
+    const { outliers, isUsable } = this.#options;
     const isIncluded = (seat: S): boolean => !exclude?.has(seat.host.id);
     const isOpen = (seat: S): boolean =>
       isIncluded(seat) &&
       !outliers?.isEjected(seat.host.id) &&
       (!isUsable || guarded<[H], unknown>(true, isUsable, seat.host) === true);
-    const hasRules = exclude !== undefined || outliers !== undefined || isUsable !== undefined;
-    const isPanic = this.#panicThreshold > 0 && hasRules && this.#usableShare(isOpen) < this.#panicThreshold;
-    let seat = isPanic ? undefined : this.choose(hasRules ? isOpen : anyone, nowMs);
-    if (!seat && hasRules) seat = this.choose(isIncluded, nowMs);
-    if (!seat) return undefined;
-    seat.inFlight++;
-    this.changed(seat, nowMs);
-    return new Lease(this, seat, nowMs);
+    const isPanic = this.#panicThreshold > 0 && this.#usableShare(isOpen) < this.#panicThreshold;
+    return (isPanic ? undefined : this.choose(isOpen, nowMs)) ?? this.choose(isIncluded, nowMs);
   }
 
   #usableShare(isOpen: (seat: S) => boolean): number {

@@ -39,7 +39,7 @@ export type ErrorCode =
   | 'ERR_WORKER_LEASE_LOST';
 
 /** How the codes of calls begin that were turned away before their operation was started. */
-const REJECTION = /^ERR_(?:BULKHEAD_REJECTED|CIRCUIT_OPEN|RATE_LIMIT)/;
+const REJECTION = /^ERR_(?:BULKHEAD_REJECTED|CIRCUIT_OPEN|POOL_(?:CLOSED|QUEUE_FULL|TIMEOUT)|RATE_LIMIT)/;
 
 function brand(): symbol {
   return Symbol.for('holdfast.error');
@@ -111,11 +111,11 @@ export function isHoldfastError(value: unknown, code?: ErrorCode): value is Hold
 
 /**
  * Tells whether `error` turned a call away before its operation was started: an open circuit, a
- * full bulkhead, a rate limit. Such an error says nothing about the dependency, so circuit breakers do not count
- * it and retries do not repeat it, unless told to.
+ * full bulkhead, a rate limit, a busy or closed pool. Such an error says nothing about the dependency, so circuit
+ * breakers do not count it and retries do not repeat it, unless told to. One with a `cause` is none: something failed.
  */
 export function isRejection(error: unknown): boolean {
-  return isHoldfastError(error) && REJECTION.test(String(error.code));
+  return isHoldfastError(error) && REJECTION.test(String(error.code)) && error.cause === undefined;
 }
 
 /**

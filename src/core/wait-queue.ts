@@ -76,7 +76,7 @@ function siftDown(heap: Waiter[], at: number, waiter: Waiter): void {
  */
 export class WaitQueue<W extends Waiter> {
   readonly #clock: Clock;
-  /** Highest priority last; empty lanes are dropped. */
+  /** Highest priority last. A lane that is empty is the only one. */
   readonly #lanes: Lane[] = [];
   /** A heap by {@link endsFirst}, of those who wait and some who have left. */
   #deadlines: Waiter[] = [];
@@ -114,13 +114,17 @@ export class WaitQueue<W extends Waiter> {
     this.#length++;
     waiter.scope = scope;
     scope?.listen(waiter);
+    waiter.deadlineMs = Infinity;
+    if (deadlineMs < Infinity) this.date(waiter, deadlineMs);
+  }
+
+  /** Gives a deadline to one who waits here and has none yet. */
+  date(waiter: W, deadlineMs: number): void {
     waiter.deadlineMs = deadlineMs;
-    if (deadlineMs < Infinity) {
-      waiter.order = this.#order++;
-      this.#dated++;
-      this.#siftUp(waiter);
-      this.#arm();
-    }
+    waiter.order = this.#order++;
+    this.#dated++;
+    this.#siftUp(waiter);
+    this.#arm();
   }
 
   /** Takes out the one to be served next. */
@@ -155,14 +159,17 @@ export class WaitQueue<W extends Waiter> {
   /** The lane to wait in, made where there is none. */
   protected openLane({ priority = 0 }: WaitOptions): Lane {
     const at = this.#laneAt(priority);
-    let lane = this.#lanes[at];
-    if (lane?.priority !== priority) this.#lanes.splice(at, 0, (lane = { priority, head: undefined, tail: undefined }));
+    const known = this.#lanes[at];
+    if (known?.priority === priority) return known;
+    const lane = { priority, head: undefined, tail: undefined };
+    const isEmpty = this.#length === 0;
+    this.#lanes.splice(isEmpty ? 0 : at, isEmpty ? 1 : 0, lane);
     return lane;
   }
 
-  /** Forgets an empty lane. */
+  /** Forgets an empty lane, but for the last: queues are empty again and again, and mostly have one priority. */
   protected dropLane(lane: Lane): void {
-    this.#lanes.splice(this.#laneAt(lane.priority), 1);
+    if (this.#lanes.length > 1) this.#lanes.splice(this.#laneAt(lane.priority), 1);
   }
 
   /** Where the lane of `priority` stands, or would stand. */

@@ -4,7 +4,7 @@ import { PoolError } from './errors.ts';
 import { Floor } from './floor.ts';
 import type { CreateContext, PoolOptions } from './options.ts';
 import type { AcquireOptions, Lease, PoolCloseOptions, PoolStats } from './pool-types.ts';
-import { ResourcePool } from './resource-pool.ts';
+import { checkClose, ResourcePool } from './resource-pool.ts';
 import type { PoolSettings } from './settings.ts';
 import { settingsOf } from './settings.ts';
 
@@ -138,7 +138,8 @@ class PoolOfPools<K, T> implements KeyedPool<K, T> {
     else this.#pools.get(keys[0] as K)?.pool.clear();
   }
 
-  async close(options?: PoolCloseOptions): Promise<void> {
+  async close(options: PoolCloseOptions = {}): Promise<void> {
+    checkClose(options);
     this.#isClosed = true;
     await Promise.all([...this.#pools.values()].map(({ pool }) => pool.close(options)));
   }

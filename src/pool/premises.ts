@@ -67,7 +67,7 @@ export abstract class Premises<T> implements Customer<T> {
     this.workshop = new Workshop(settings, this.health, this.listeners, soon, this);
     this.supply = new Supply(settings, () => this.pump());
     this.upkeep = new Upkeep(this);
-    this.queue = new WaitQueue(patientClock(clock, soon));
+    this.queue = new WaitQueue(patientClock(clock));
   }
 
   /** Idle, on loan or being tested. */

@@ -71,7 +71,9 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     }
     if (floor.isClosing) return this.#turnAway('closed', floor.closedError());
     if (this.#settings.onCreateFailure === 'fail' && floor.isDown) return this.#turnAway('create', floor.createError());
-    if (this.#isFull()) return this.#turnAway('full', this.#error('ERR_POOL_QUEUE_FULL', 'too many wait'));
+    if (this.#isFull()) {
+      return this.#turnAway('full', this.#error('ERR_POOL_QUEUE_FULL', 'too many wait', floor.supply.error));
+    }
     const promise = new Promise<Lease<T>>(capture);
     const waiter = new AcquireWaiter<T>(this, resolveOf as (lease: Lease<T>) => void, rejectOf);
     // Or they would keep the promise, and all that it resolves with.
@@ -82,12 +84,10 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     if (floor.share) waiter.arrival = floor.share.arrival();
     const nowMs = timeoutMs < Infinity || floor.listeners.hasAny ? this.#settings.clock.now() : 0;
     if (floor.listeners.hasAny) waiter.calledAtMs = nowMs;
-    const deadlineMs = nowMs + timeoutMs;
-    floor.queue.push(
-      waiter,
-      signal ? { priority, deadlineMs, scope: this.#scopes.of(signal) } : { priority, deadlineMs },
-    );
+    waiter.dueMs = nowMs + timeoutMs;
+    floor.queue.push(waiter, signal ? { priority, scope: this.#scopes.of(signal) } : { priority });
     floor.pump();
+    if (timeoutMs < Infinity && waiter.queue) floor.workshop.soon.add(waiter);
     return promise;
   }
 
@@ -106,15 +106,23 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     return Promise.reject(error);
   }
 
-  #error(code: 'ERR_POOL_TIMEOUT' | 'ERR_POOL_QUEUE_FULL', what: string): PoolError {
+  #error(code: 'ERR_POOL_TIMEOUT' | 'ERR_POOL_QUEUE_FULL', what: string, cause: unknown): PoolError {
     const { inUse, idle, creating, waiting } = this.stats();
     const text = `${inUse} in use, ${idle} idle, ${creating} creating, ${waiting} waiting`;
-    return new PoolError(code, `${this.#settings.name}: ${what}: ${text}`, this.#floor.supply.error);
+    return new PoolError(code, `${this.#settings.name}: ${what}: ${text}`, cause);
+  }
+
+  /** What kept a resource from those who wait, if it was not that others had them. */
+  get #obstacle(): unknown {
+    const { lent, supply, workshop } = this.#floor;
+    if (supply.error !== undefined || lent.length > 0) return supply.error;
+    if (workshop.creating > 0) return new PoolError('ERR_POOL_CREATE_TIMEOUT', 'no create has ended yet');
+    return workshop.testing > 0 ? new PoolError('ERR_POOL_HOOK_TIMEOUT', 'no test or reset has ended yet') : undefined;
   }
 
   timedOut(waiter: AcquireWaiter<never>): void {
     this.#timeouts++;
-    waiter.reject(this.#error('ERR_POOL_TIMEOUT', `timed out after ${waiter.timeoutMs} ms`));
+    waiter.reject(this.#error('ERR_POOL_TIMEOUT', `timed out after ${waiter.timeoutMs} ms`, this.#obstacle));
     this.#floor.tell({ type: 'rejected', reason: 'timeout' });
     this.#floor.pump();
   }
@@ -185,7 +193,7 @@ export class ResourcePool<T> implements Pool<T>, Desk {
   }
 
   async close(options: PoolCloseOptions = {}): Promise<void> {
-    if (options.graceMs !== undefined) amount('graceMs', options.graceMs, 0);
+    checkClose(options);
     await this.#floor.close(options);
   }
 
@@ -226,6 +234,10 @@ export class ResourcePool<T> implements Pool<T>, Desk {
       leaked,
     };
   }
+}
+
+export function checkClose({ graceMs = 0 }: PoolCloseOptions): void {
+  amount('graceMs', graceMs, 0);
 }
 
 function checkAcquire({ timeoutMs = 0, priority = 0 }: AcquireOptions): void {

@@ -1,25 +1,37 @@
 const nothing = (): void => {};
 
-/** Has its `due` called two rounds of promise callbacks from now. */
+/** Has its `due` called a few rounds of promise callbacks from now: two at least. */
 export interface Due {
   due(): void;
 }
 
 /**
  * Puts off what is seldom needed, as timers of what is as good as done, until promises that are settled
- * already have been heard. One chain of callbacks for all that comes meanwhile.
+ * already have been heard. One chain of callbacks for all that comes meanwhile: what came before the last link of
+ * it is due with this one.
  */
 export class Soon {
-  #all: Due[] = [];
+  readonly #settled = Promise.resolve();
+  #isRunning = false;
+  #young: Due[] = [];
+  #old: Due[] = [];
 
   add(one: Due): void {
-    if (this.#all.push(one) > 1) return;
-    void Promise.resolve().then(nothing).then(this.#flush);
+    this.#young.push(one);
+    if (!this.#isRunning) this.#start();
+  }
+
+  #start(): void {
+    this.#isRunning = true;
+    void this.#settled.then(nothing).then(this.#flush);
   }
 
   readonly #flush = (): void => {
-    const all = this.#all;
-    this.#all = [];
-    for (const one of all) one.due();
+    const due = this.#old;
+    this.#old = this.#young;
+    this.#young = [];
+    for (const one of due) one.due();
+    if (this.#old.length + this.#young.length > 0) this.#start();
+    else this.#isRunning = false;
   };
 }

@@ -3,7 +3,7 @@ import type { AbortListener } from '../core/scope.ts';
 import { Scope } from '../core/scope.ts';
 import { Waiter } from '../core/wait-queue.ts';
 import type { Lease } from './pool-types.ts';
-import type { Due, Soon } from './soon.ts';
+import type { Due } from './soon.ts';
 
 /** How late a timer has to be for the event loop to have stood still. */
 const LATE_MS = 20;
@@ -15,7 +15,7 @@ export interface Desk {
 }
 
 /** An acquire that waits. */
-export class AcquireWaiter<T> extends Waiter {
+export class AcquireWaiter<T> extends Waiter implements Due {
   readonly #desk: Desk;
   readonly resolve: (lease: Lease<T>) => void;
   readonly reject: (error: unknown) => void;
@@ -24,6 +24,8 @@ export class AcquireWaiter<T> extends Waiter {
   /** When it was called, where somebody listened; else -1. */
   calledAtMs: number = -1;
   timeoutMs: number = 0;
+  /** The end of its wait, which the queue is told when the wait has lasted for a while. */
+  dueMs: number = Infinity;
   priority: number = 0;
   /** Its place among those of all keys. */
   arrival: number = 0;
@@ -33,6 +35,11 @@ export class AcquireWaiter<T> extends Waiter {
     this.#desk = desk;
     this.resolve = resolve;
     this.reject = reject;
+  }
+
+  /** Sets its deadline, unless it has been served. */
+  due(): void {
+    this.queue?.date(this, this.dueMs);
   }
 
   override onExpire(): void {
@@ -79,36 +86,21 @@ export class Scopes {
 }
 
 /** A timer of {@link patientClock}. */
-class PatientTimer implements Due {
+class PatientTimer {
   readonly #clock: Clock;
-  readonly #fn: () => void;
-  readonly #dueMs: number;
   #timer: TimerHandle;
-  #isOver = false;
 
-  constructor(clock: Clock, soon: Soon, fn: () => void, ms: number) {
+  constructor(clock: Clock, fn: () => void, ms: number) {
+    const dueMs = clock.now() + ms;
     this.#clock = clock;
-    this.#fn = fn;
-    this.#dueMs = clock.now() + ms;
-    soon.add(this);
-  }
-
-  /** Sets the timer, unless it is not wanted any more. */
-  due(): void {
-    if (this.#isOver) return;
-    const clock = this.#clock;
-    this.#timer = clock.setTimeout(
-      () => {
-        if (clock.now() - this.#dueMs <= LATE_MS) return this.#fn();
-        this.#timer = clock.setTimeout(this.#fn, 1);
-      },
-      Math.max(0, this.#dueMs - clock.now()),
-    );
+    this.#timer = clock.setTimeout(() => {
+      if (clock.now() - dueMs <= LATE_MS) fn();
+      else this.#timer = clock.setTimeout(fn, 1);
+    }, ms);
   }
 
   clear(): void {
-    this.#isOver = true;
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#timer);
   }
 }
 
@@ -116,11 +108,11 @@ class PatientTimer implements Due {
  * A clock whose timers, when the event loop has stood still, let one more turn of it pass: the resource
  * that would have been in time may be among what the loop has not come to yet.
  */
-export function patientClock(clock: Clock, soon: Soon): Clock {
+export function patientClock(clock: Clock): Clock {
   return {
     now: () => clock.now(),
     epochMs: () => clock.epochMs(),
-    setTimeout: (fn, ms) => new PatientTimer(clock, soon, fn, ms),
-    clearTimeout: (handle) => (handle as PatientTimer | undefined)?.clear(),
+    setTimeout: (fn, ms) => new PatientTimer(clock, fn, ms),
+    clearTimeout: (handle) => (handle as PatientTimer).clear(),
   };
 }

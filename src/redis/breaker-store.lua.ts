@@ -33,13 +33,19 @@ local function drop(field)
 end
 `;
 
-/** A recovery ends what opened before it, unless the trials have passed to somebody else meanwhile. */
+/**
+ * What has been is not in the future, unless the clock was set back, or is that of another server: then it was just now.
+ * A recovery ends what opened before it, unless the trials have passed to somebody else meanwhile.
+ */
 const RECOVER = `
+for _, past in ipairs({ 'o', 'r' }) do
+  if get(past) > now then put(past, int(now)) end
+end
 if recoveredAgo >= 0 and (fencing == 0 or fencing == get('f')) then
   local at = now - recoveredAgo
   if all.o and get('o') <= at then
     drop('o')
-    put('r', int(math.max(at, get('r'))))
+    put('r', int(at))
   end
 end
 `;
@@ -93,7 +99,7 @@ if isChanged then
   for k = 1, #untils do keep = math.max(keep, 2 * (untils[k] - now)) end
   redis.call('PEXPIRE', key, int(keep))
 end
-local recovered = all.r and math.max(now - get('r'), 0) or -1
+local recovered = all.r and now - get('r') or -1
 local held = all.h == holder and get('u') - now or 0
 return { all.o and 1 or 0, #untils, openForAll, recovered, held, get('f') }
 `;

@@ -94,6 +94,16 @@ export function breakerStoreContract(subject: () => StoreUnderTest): void {
     expect(await say('c', { recoveredAgoMs: 50_000 })).toMatchObject({ isOpen: true, recoveredAgoMs: Infinity });
   });
 
+  it('takes a recovery that is told late, however often the fleet was seen to be open meanwhile', async () => {
+    const say = fleet();
+    await say('a', open(60_000, 30));
+    await say('b', open(60_000, 30));
+    await subject().pass(TTL_MS / 2);
+    await say('c');
+    await say('a', open(60_000, TTL_MS / 2 + 30));
+    expect(await say('c', { recoveredAgoMs: TTL_MS / 4 })).toMatchObject({ isOpen: false, openNodes: 0 });
+  });
+
   it('lets one hold the trials, renews its hold, and passes them on when it lets go', async () => {
     const say = await warm();
     const first = await say('a', { trial: 'wanted' });
@@ -103,6 +113,9 @@ export function breakerStoreContract(subject: () => StoreUnderTest): void {
     expect(await say('b', { trial: 'running' })).toMatchObject({ trialsForMs: 0 });
     // Known by its holder, not by its node.
     expect(await say('a', { trial: 'wanted', holder: 'a 2' })).toMatchObject({ trialsForMs: 0 });
+    // Nobody lets go of what another holds.
+    await say('b');
+    expect(await say('c', { trial: 'wanted' })).toMatchObject({ trialsForMs: 0, fencingToken: first.fencingToken });
     await subject().pass(TTL_MS / 4);
     expect(await say('a', { trial: 'wanted' })).toEqual({ ...first, trialsForMs: TTL_MS });
     await say('b');

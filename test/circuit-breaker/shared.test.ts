@@ -97,6 +97,21 @@ describe('the traffic', () => {
 });
 
 describe('opening', () => {
+  it('opens every circuit within two intervals and a round trip to the store', async () => {
+    const fleet = fleetOf(6);
+    fleet.store.latencyMs = 40;
+    for (let phaseMs = 0; phaseMs < SYNC_MS; phaseMs += 7) {
+      await fleet.clock.advance(SYNC_MS + phaseMs);
+      failOnce(fleet.members[1]!);
+      failOnce(fleet.members[2]!);
+      await fleet.clock.advance(2 * SYNC_MS + 40);
+      expect(fleet.states()).toEqual(Array.from({ length: 6 }, () => 'open'));
+      fleet.members[0]!.circuit.reset();
+      await fleet.clock.advance(3 * SYNC_MS);
+      expect(fleet.states()).toEqual(Array.from({ length: 6 }, () => 'closed'));
+    }
+  });
+
   it('opens every circuit of the fleet within two intervals when a quorum is open at once', async () => {
     const fleet = fleetOf(6);
     await fleet.clock.advance(10);

@@ -118,11 +118,24 @@ describe('isHoldfastError', () => {
       'ERR_CIRCUIT_OPEN',
       'ERR_RATE_LIMITED',
       'ERR_RATE_LIMIT_MAX_WAIT',
+      'ERR_POOL_QUEUE_FULL',
+      'ERR_POOL_TIMEOUT',
+      'ERR_POOL_CLOSED',
     ] as const;
-    const others = ['ERR_TIMEOUT', 'ERR_CHAOS_FAULT', 'ERR_STORE_TIMEOUT', 'ERR_HEDGE_SUPERSEDED'] as const;
+    const others = [
+      'ERR_TIMEOUT',
+      'ERR_CHAOS_FAULT',
+      'ERR_STORE_TIMEOUT',
+      'ERR_HEDGE_SUPERSEDED',
+      'ERR_POOL_CREATE',
+      'ERR_POOL_CREATE_TIMEOUT',
+      'ERR_POOL_LEASE_RELEASED',
+    ] as const;
     const known = (codes: readonly ErrorCode[]): boolean[] =>
       codes.map((code) => isRejection(new HoldfastError(code, '')));
-    expect([known(rejections), known(others)]).toEqual([Array(4).fill(true), Array(4).fill(false)]);
+    expect([known(rejections), known(others)]).toEqual([Array(7).fill(true), Array(7).fill(false)]);
+    // Where something failed, nobody was turned away.
+    expect(isRejection(new HoldfastError('ERR_POOL_TIMEOUT', '', { cause: new Error('down') }))).toBe(false);
     expect(isRejection(Object.assign(new HoldfastError('ERR_TIMEOUT', ''), { code: Symbol('ERR_CIRCUIT_OPEN') }))).toBe(
       false,
     );

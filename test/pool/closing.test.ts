@@ -53,6 +53,38 @@ describe('close', () => {
     await Promise.all([closed, again, pool[Symbol.asyncDispose]()]);
   });
 
+  it('a later `close` may set a grace, and another one instead', async () => {
+    const { pool, clock, ends } = setup({ max: 1 });
+    const lease = await pool.acquire();
+    const closed = pool.close();
+    await clock.advance(1_000);
+    void pool.close({ graceMs: 50 });
+    void pool.close({ graceMs: 100 });
+    await clock.advance(99);
+    expect((await outcomeOf(closed)).state).toBe('pending');
+    expect(lease.resource.id).toBe(0);
+    await clock.advance(1);
+    await closed;
+    expect([ends(), clock.pendingTimers]).toEqual([['0:forced'], 0]);
+    await pool.close({ graceMs: 100 });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('a grace ends a drain too, and whoever warms the pool is told', async () => {
+    const { create } = gatedCreate();
+    const { pool, clock } = setup({ max: 2, create });
+    const warmed = codeOf(pool.warm(2));
+    const wait = pool.acquire();
+    wait.catch(() => {});
+    const closed = pool.close({ drain: true, graceMs: 10 });
+    expect(await warmed).toBe('ERR_POOL_CLOSED');
+    await clock.advance(9);
+    expect(await stateOf(wait)).toBe('pending');
+    await clock.advance(1);
+    expect(await stateOf(wait)).toBe('ERR_POOL_CLOSED');
+    await closed;
+  });
+
   it('after `graceMs` loans end by force, and what hangs is given up', async () => {
     const { create, signals } = gatedCreate();
     let isHanging = false;

@@ -215,6 +215,20 @@ describe('expiry', () => {
     expect(pool.stats().created).toBe(5);
   });
 
+  it('`minIdle` resources stay idle, however idle they are', async () => {
+    const { pool, clock, ends } = setup({ max: 5, minIdle: 2, idleTimeoutMs: 100 });
+    const leases = await all(Array.from({ length: 4 }, () => pool.acquire()));
+    for (const lease of leases) lease.release();
+    await clock.advance(100);
+    expect(pool.stats()).toMatchObject({ idle: 2, size: 2 });
+    expect(ends().every((end) => end.endsWith(':idle'))).toBe(true);
+    const left = ends().length;
+    await clock.advance(10_000);
+    expect(ends()).toHaveLength(left);
+    expect(await pool.use(({ id }) => id)).toBeLessThan(6);
+    expect(ends()).toHaveLength(left);
+  });
+
   it('what `min` keeps is lent however idle it is', async () => {
     const { pool, clock } = setup({ max: 5, min: 2, idleTimeoutMs: 100 });
     await pool.warm();

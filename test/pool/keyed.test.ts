@@ -163,4 +163,24 @@ describe('a keyed pool', () => {
     expect(made.map(({ ends }) => ends)).toEqual([['close'], ['close']]);
     expect(pool.stats()).toMatchObject({ keys: 0, size: 0 });
   });
+
+  it('with `drain` those who wait under any key are still served, then it closes', async () => {
+    const { pool, made } = keyed({ max: 1 });
+    const lease = await pool.acquire('a');
+    const waits = [pool.acquire('b'), pool.acquire('a')];
+    const closed = pool.close({ drain: true });
+    expect(await codeOf(pool.acquire('b'))).toBe('ERR_POOL_CLOSED');
+    lease.release();
+    for (const wait of waits) (await wait).release();
+    await closed;
+    expect(made.map(({ key }) => key)).toEqual(['a', 'b', 'a']);
+    expect(made.every(({ ends }) => ends.length === 1)).toBe(true);
+  });
+
+  it('is not closed by bad options', async () => {
+    const { pool } = keyed();
+    await expect(pool.close({ graceMs: -1 })).rejects.toThrow('graceMs must be a number of at least 0');
+    expect(await pool.use('a', ({ key }) => key)).toBe('a');
+    await pool.close();
+  });
 });

@@ -114,6 +114,20 @@ describe('use', () => {
     expect(reports).toHaveLength(1);
   });
 
+  it('starts nothing when its signal aborts before a resource is there', async () => {
+    const { pool } = setup({ max: 1 });
+    const lease = await pool.acquire();
+    const caller = new AbortController();
+    let calls = 0;
+    const used = pool.use(() => ++calls, { signal: caller.signal });
+    used.catch(() => {});
+    caller.abort('enough');
+    lease.release();
+    expect(await errorOf(used)).toBe('enough');
+    expect(await errorOf(pool.use(() => ++calls, { signal: caller.signal }))).toBe('enough');
+    expect([calls, pool.stats().idle]).toEqual([0, 1]);
+  });
+
   it('rejects what is no function', async () => {
     expect(await errorOf(setup().pool.use(1 as never))).toBeInstanceOf(TypeError);
   });

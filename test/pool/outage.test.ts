@@ -172,6 +172,18 @@ describe('onCreateFailure', () => {
     ]);
     void pool.close();
     for (const wait of waits) await errorOf(wait);
+    // Even where others live, for which those who wait would be left waiting.
+    for (const onCreateFailure of ['wait', 'fail'] as const) {
+      const gated = gatedCreate();
+      const isFatalCreateError = (error: unknown): boolean => error === down;
+      const { pool: mixed } = setup({ create: gated.create, onCreateFailure, isFatalCreateError, max: 2 });
+      const first = mixed.acquire();
+      await gated.finish(0);
+      const late = Promise.all([mixed.acquire(), mixed.acquire()].map(codeOf));
+      await gated.fail(1);
+      expect(await late).toEqual(['ERR_POOL_CREATE', 'ERR_POOL_CREATE']);
+      expect(await stateOf(first)).toBe(0);
+    }
   });
 
   it('one failed create among others rejects nobody while another is under way', async () => {

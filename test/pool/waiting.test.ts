@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { countingSignal } from '../support/counting-signal.ts';
 import { flush } from '../support/gate.ts';
-import { codeOf, down, errorOf, gatedCreate, setup, stateOf } from './kit.ts';
+import { codeOf, down, errorOf, gatedCreate, setup, stateOf, thing } from './kit.ts';
+import type { Thing } from './kit.ts';
 
 describe('order', () => {
   it('higher priority goes first, and equal ones in order of arrival', async () => {
@@ -33,10 +34,18 @@ describe('order', () => {
     lease.release();
     expect(pool.tryAcquire()).toBeUndefined();
     const second = pool.acquire();
+    const order: string[] = [];
+    const used = pool.use(() => void order.push('used'));
     const held = await first;
     expect(await stateOf(second)).toBe('pending');
     held.release();
     expect(await stateOf(second)).toBe(0);
+    const passed = pool.use(() => void order.push('passed'));
+    expect(order).toEqual([]);
+    (await second).release();
+    expect(pool.tryAcquire()).toBeUndefined();
+    await Promise.all([used, passed]);
+    expect(order).toEqual(['used', 'passed']);
   });
 
   it('idle resources are lent last in first out, or first in first out with `idleOrder`', async () => {
@@ -83,6 +92,31 @@ describe('deadline', () => {
     await clock.advance(1);
     expect(await errorOf(failed)).toMatchObject({ code: 'ERR_POOL_TIMEOUT', cause: down });
     expect(pool.stats()).toMatchObject({ waiting: 0, timeouts: 1 });
+  });
+
+  it('bad tests and failed creates after each other keep nobody beyond the deadline', async () => {
+    let isDown = false;
+    const made: Thing[] = [];
+    const { pool, clock } = setup({
+      max: 3,
+      create: () => (isDown ? Promise.reject(down) : thing(made)),
+      validate: () => new Promise(() => {}),
+      validateAfterIdleMs: 1,
+      validateTimeoutMs: 40,
+    });
+    for (const lease of [await pool.acquire(), await pool.acquire(), await pool.acquire()]) lease.release();
+    clock.stall(10);
+    isDown = true;
+    const startMs = clock.now();
+    const late = pool.acquire({ timeoutMs: 100 });
+    // The first test has failed by then, the other two too, and creates are tried.
+    await clock.advance(99);
+    expect(pool.stats()).toMatchObject({ invalid: 3, waiting: 1 });
+    expect(pool.stats().createFailed).toBeGreaterThan(0);
+    expect(await stateOf(late)).toBe('pending');
+    await clock.advance(1);
+    expect(await stateOf(late)).toBe('ERR_POOL_TIMEOUT');
+    expect(clock.now() - startMs).toBe(100);
   });
 
   it('its own `timeoutMs` goes before that of the pool, and 0 is no wait at all', async () => {
@@ -239,12 +273,29 @@ describe('a full queue', () => {
 
 describe('tryAcquire', () => {
   it('`tryAcquire` answers at once and creates and tests nothing', async () => {
-    const { pool, made } = setup({ validate: () => true, validateAfterIdleMs: 10 });
+    let tests = 0;
+    const { pool, clock, made } = setup({ validate: () => ++tests > 0, validateAfterIdleMs: 10 });
     expect(pool.tryAcquire()).toBeUndefined();
+    await flush();
     expect(made).toEqual([]);
     (await pool.acquire()).release();
     const lease = pool.tryAcquire();
     expect(lease?.resource.id).toBe(0);
     lease?.release();
+    clock.stall(10);
+    expect([pool.tryAcquire(), tests, pool.stats().idle]).toEqual([undefined, 0, 1]);
+    expect(await stateOf(pool.acquire())).toBe(0);
+    expect(tests).toBe(1);
+  });
+
+  it('`tryAcquire` destroys what is too old on its way to what is not', async () => {
+    const { pool, clock, ends } = setup({ maxLifetimeMs: 100, idleTimeoutMs: 1_000 });
+    const old = await pool.acquire();
+    clock.stall(50);
+    (await pool.acquire()).release();
+    old.release();
+    clock.stall(50);
+    expect(pool.tryAcquire()?.resource.id).toBe(1);
+    expect(ends()).toEqual(['0:lifetime']);
   });
 });

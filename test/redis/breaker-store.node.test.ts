@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CircuitReport } from '../../src/circuit-breaker/index.ts';
+import type { CircuitReport, FleetView } from '../../src/circuit-breaker/index.ts';
 import { redisBreakerStore } from '../../src/redis/index.ts';
 import type { RedisSend } from '../../src/redis/index.ts';
 import { breakerStoreContract } from '../circuit-breaker/shared-store-contract.ts';
+import { createVirtualClock } from '../../src/testing/index.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
+import { outcomeOf } from '../support/gate.ts';
 import { connectRedis } from '../support/redis-client.ts';
 import { redisAvailability, startRedis } from '../support/redis.ts';
 import type { RedisServer } from '../support/redis.ts';
@@ -73,6 +75,44 @@ describe.skipIf(!available)('redisBreakerStore', () => {
     await store.sync(report);
     await quietly();
     expect(await send(['EXISTS', 'calm:payments'], '')).toBe(1);
+  });
+
+  it('goes on when the clock of the server is set back', async () => {
+    const store = redisBreakerStore(send, { prefix: 'back:' });
+    const key = 'back:payments';
+    const openedBy = async (node: string): Promise<FleetView> => store.sync({ ...report, node, openForMs: 1000 });
+    await openedBy('a');
+    await openedBy('b');
+    await store.sync({ ...report, recoveredAgoMs: 0 });
+    // As seen from an hour before.
+    const laterMs = Date.now() + 3_600_000;
+    await send(['HSET', key, 'r', String(laterMs), 'f', String(laterMs * 1000), 'c', '0'], '');
+    expect(await store.sync(report)).toMatchObject({ recoveredAgoMs: 0 });
+    const held = await store.sync({ ...report, trial: 'wanted' });
+    expect(held).toMatchObject({ trialsForMs: 500, fencingToken: laterMs * 1000 + 1 });
+    // What opens now opened after that recovery, and what recovers now recovered after that opening.
+    await openedBy('a');
+    expect(await openedBy('b')).toMatchObject({ isOpen: true, openNodes: 2 });
+    await send(['HSET', key, 'o', String(laterMs)], '');
+    expect(await store.sync({ ...report, recoveredAgoMs: 0 })).toMatchObject({ isOpen: false });
+    expect(Number(await send(['HGET', key, 'r'], ''))).toBeLessThan(laterMs - 3_000_000);
+  });
+
+  it('counts a circuit that is open for less than a millisecond more', async () => {
+    const store = redisBreakerStore(send, { prefix: 'short:' });
+    expect(await store.sync({ ...report, quorum: 1, openForMs: 0.25 })).toMatchObject({ openNodes: 1, isOpen: true });
+  });
+
+  it('gives up by the clock that it is given', async () => {
+    const clock = createVirtualClock();
+    const store = redisBreakerStore(() => new Promise(() => {}), { clock, timeoutMs: 70 });
+    const late = Promise.resolve(store.sync(report));
+    late.catch(() => {});
+    await clock.advance(69);
+    expect((await outcomeOf(late)).state).toBe('pending');
+    await clock.advance(1);
+    expect(await outcomeOf(late)).toMatchObject({ state: 'rejected', reason: { code: 'ERR_STORE_TIMEOUT' } });
+    expect(clock.pendingTimers).toBe(0);
   });
 
   it('settles within its deadline when the server swallows what it is sent', async () => {

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { flush } from '../support/gate.ts';
+import { down, gatedCreate, setup } from './kit.ts';
+import type { Setup } from './kit.ts';
+
+/** Why acquires were turned away, in order. */
+const reasonsOf = ({ events }: Setup): unknown[] =>
+  events.flatMap((event) => (event.type === 'rejected' ? [event.reason] : []));
+
+describe('events', () => {
+  it('say what became of each resource, and how long it took', async () => {
+    const { create, finish, made } = gatedCreate();
+    const { pool, clock, events } = setup({ create, max: 1 });
+    const first = pool.acquire();
+    await clock.advance(30);
+    await finish(0);
+    const lease = await first;
+    await clock.advance(5);
+    const second = pool.acquire();
+    await clock.advance(7);
+    lease.release();
+    const next = await second;
+    await clock.advance(4);
+    next.release();
+    pool.tryAcquire()?.destroy();
+    const [resource] = made;
+    expect(events).toEqual([
+      { type: 'created', resource, createMs: 30 },
+      { type: 'acquired', resource, waitMs: 30 },
+      { type: 'released', resource, heldMs: 12 },
+      { type: 'acquired', resource, waitMs: 7 },
+      { type: 'released', resource, heldMs: 4 },
+      { type: 'acquired', resource, waitMs: 0 },
+      { type: 'released', resource, heldMs: 0 },
+      { type: 'destroyed', resource, reason: 'broken' },
+    ]);
+  });
+
+  it('say why an acquire was turned away', async () => {
+    const one = setup({ max: 1, maxWaiters: 1 });
+    const { pool, clock } = one;
+    await pool.acquire();
+    const give = (options?: Parameters<typeof pool.acquire>[0]): void => void pool.acquire(options).catch(() => {});
+    give({ timeoutMs: 10 });
+    give();
+    give({ signal: AbortSignal.abort() });
+    await clock.advance(10);
+    const caller = new AbortController();
+    give({ signal: caller.signal });
+    caller.abort();
+    give();
+    void pool.close();
+    give();
+    await flush();
+    expect(reasonsOf(one)).toEqual(['full', 'aborted', 'timeout', 'aborted', 'closed', 'closed']);
+    expect(pool.stats()).toMatchObject({ rejected: 3, aborted: 2, timeouts: 1, waiting: 0 });
+  });
+
+  it('say why a create failed and how long creates pause', async () => {
+    const one = setup({ create: () => Promise.reject(down), onCreateFailure: 'fail', max: 2 });
+    const { pool, clock, events } = one;
+    for (let k = 0; k < 3; k++) pool.acquire().catch(() => {});
+    await flush();
+    pool.acquire().catch(() => {});
+    await flush();
+    expect(reasonsOf(one)).toEqual(['create', 'create', 'create', 'create']);
+    const failures = (): unknown[] => events.filter(({ type }) => type === 'create-failed');
+    // The second began before the first had failed, and is no news.
+    expect(failures()).toEqual([
+      { type: 'create-failed', error: down, retryMs: 25 },
+      { type: 'create-failed', error: down, retryMs: 0 },
+    ]);
+    await clock.advance(25);
+    pool.acquire().catch(() => {});
+    await flush();
+    expect(failures()[2]).toEqual({ type: 'create-failed', error: down, retryMs: 50 });
+    expect(pool.stats()).toMatchObject({ rejected: 5, createFailed: 3, created: 0 });
+  });
+
+  it('say which hook failed, and with what', async () => {
+    const { pool, events, ends } = setup({ validate: () => Promise.reject(down), validateAfterIdleMs: 0 });
+    (await pool.acquire()).release();
+    (await pool.acquire()).release();
+    expect(events).toContainEqual({ type: 'hook-failed', hook: 'validate', error: down });
+    const other = setup({ reset: () => new Promise(() => {}), resetTimeoutMs: 10 });
+    (await other.pool.acquire()).release();
+    await other.clock.advance(10);
+    expect(other.events).toContainEqual({
+      type: 'hook-failed',
+      hook: 'reset',
+      error: expect.objectContaining({ code: 'ERR_POOL_HOOK_TIMEOUT', message: 'reset took more than 10 ms' }),
+    });
+    expect([ends(), other.ends()]).toEqual([['0:invalid'], ['0:reset']]);
+  });
+});
