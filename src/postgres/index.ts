@@ -11,6 +11,14 @@ export type {
   SqlQuery,
   SqlValue,
 } from './client.ts';
+export { listenPg, listenPglite, listenPostgresJs } from './listen.ts';
+export type {
+  PgListenOptions,
+  PgListenerLike,
+  PgliteListenerLike,
+  PostgresJsListenerLike,
+  SqlListen,
+} from './listen.ts';
 export type { StoredRateLimiterOptions, StoredRateLimitEvent } from '../rate-limit/stored-options.ts';
 export { postgresRateLimiter } from './rate-limit.ts';
 export type { PostgresRateLimiterOptions } from './rate-limit.ts';

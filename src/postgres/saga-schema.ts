@@ -8,7 +8,7 @@
  * changes the row only where there is something to change: most steps leave it as it is.
  */
 const TABLES = [
-  `CREATE TABLE @saga_worker (name text PRIMARY KEY DEFAULT gen_random_uuid()::text, until_ms bigint NOT NULL) WITH (fillfactor = 50)`,
+  `CREATE TABLE @saga_worker (name text PRIMARY KEY DEFAULT gen_random_uuid()::text, until_ms bigint NOT NULL, listens bool NOT NULL) WITH (fillfactor = 50)`,
   `CREATE TABLE @saga (no bigint GENERATED ALWAYS AS IDENTITY, id text COLLATE "C" PRIMARY KEY, name text NOT NULL, version int NOT NULL, status text NOT NULL DEFAULT 'running', worker text, fence int NOT NULL DEFAULT 1, recoveries int NOT NULL DEFAULT 0, signals int NOT NULL DEFAULT 0, seen_signals int NOT NULL DEFAULT 0, is_cancellable bool NOT NULL DEFAULT true, cancel_reason text, wake_at_ms bigint, created_at_ms bigint NOT NULL, finished_at_ms bigint, input text NOT NULL) WITH (fillfactor = 90)`,
   `CREATE INDEX ON @saga (wake_at_ms) WHERE worker IS NULL AND wake_at_ms IS NOT NULL`,
   `CREATE INDEX ON @saga (worker) WHERE worker IS NOT NULL`,
@@ -45,10 +45,10 @@ const functionsOf = (): readonly (readonly [string, string, string, string])[] =
   // Workers that died a week ago and own nothing are forgotten.
   [
     'saga_enlist',
-    'bigint',
+    'bigint, bool',
     'text',
     `DELETE FROM @saga_worker w WHERE until_ms < 0 AND until_ms > 604800000 - @saga_now() AND NOT EXISTS (SELECT FROM @saga WHERE worker = w.name);
-INSERT INTO @saga_worker (until_ms) VALUES (@saga_now() + $1) RETURNING name`,
+INSERT INTO @saga_worker (until_ms, listens) VALUES (@saga_now() + $1, $2) RETURNING name`,
   ],
   [
     'saga_renew',
@@ -60,7 +60,23 @@ IF NOT FOUND THEN RETURN NULL; END IF;
 RETURN (SELECT coalesce(json_agg(json_build_object('id', id, 'signals', signals, 'cancelReason', cancel_reason)), '[]') FROM @saga WHERE worker = $1 AND signals > seen_signals);
 END`,
   ],
-  ['saga_retire', 'text', 'void', `UPDATE @saga_worker SET until_ms = -@saga_now() WHERE name = $1 AND until_ms > 0`],
+  /*
+   * Wakes the worker $1, or with an empty text whoever looks for sagas. Commits that notify go one after the other in
+   * the whole cluster, so nobody does where nobody listens, and no step does in any case.
+   */
+  [
+    'saga_notify',
+    'text',
+    'void',
+    `SELECT pg_notify('@channel', $1) WHERE EXISTS (SELECT FROM @saga_worker WHERE listens AND until_ms > 0)`,
+  ],
+  [
+    'saga_retire',
+    'text',
+    'void',
+    `UPDATE @saga_worker SET until_ms = -@saga_now() WHERE name = $1 AND until_ms > 0;
+SELECT @saga_notify('') WHERE EXISTS (SELECT FROM @saga WHERE worker = $1)`,
+  ],
   // The moment, when all were stored; else the records of all.
   [
     'saga_create',
@@ -122,15 +138,16 @@ END`,
     'saga_write',
     'text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text',
     'text plpgsql',
-    `DECLARE t bigint := @saga_now(); done bigint[];
+    `DECLARE t bigint := @saga_now(); done bigint[]; is_due bool;
 BEGIN
-WITH w AS MATERIALIZED (SELECT w.*, no, g.status AS old_status, g.is_cancellable AS old_cancellable, seen_signals, recoveries, finished_at_ms FROM unnest($2::text[], $3::int[], $4::int[], $5::text[], $6::bool[], $7::int[], $8::float8[], $9::text[], $10::text[], $11::int[], $12::text[]) WITH ORDINALITY AS w(id, fence, seq, status, is_cancellable, seen, release, type, path, attempt, data, i) JOIN @saga g ON g.id = w.id AND g.fence = w.fence AND (worker = $1 OR worker IS NULL) ORDER BY g.id FOR NO KEY UPDATE OF g),
+WITH w AS MATERIALIZED (SELECT w.*, no, g.status AS old_status, g.is_cancellable AS old_cancellable, signals AS all_signals, seen_signals, recoveries, finished_at_ms FROM unnest($2::text[], $3::int[], $4::int[], $5::text[], $6::bool[], $7::int[], $8::float8[], $9::text[], $10::text[], $11::int[], $12::text[]) WITH ORDINALITY AS w(id, fence, seq, status, is_cancellable, seen, release, type, path, attempt, data, i) JOIN @saga g ON g.id = w.id AND g.fence = w.fence AND (worker = $1 OR worker IS NULL) ORDER BY g.id FOR NO KEY UPDATE OF g),
 v AS MATERIALIZED (SELECT * FROM w WHERE seq = 0 OR type IS NULL OR EXISTS (SELECT FROM @saga_log WHERE saga = no AND seq = w.seq - 1)),
 l AS (INSERT INTO @saga_log SELECT no, seq, fence, attempt, t, type, path, data FROM v WHERE type IS NOT NULL UNION ALL SELECT no, e.seq, fence, e.attempt, t, e.type, e.path, e.data FROM unnest($13::int[], $14::int[], $15::text[], $16::text[], $17::int[], $18::text[]) AS e(i, seq, type, path, attempt, data) JOIN v USING (i) ON CONFLICT DO NOTHING RETURNING saga),
 f AS MATERIALIZED (SELECT *, type IS NOT NULL AS has_entries FROM v WHERE no IN (SELECT saga FROM l) OR type IS NULL AND (finished_at_ms IS NULL OR status = old_status) AND NOT EXISTS (SELECT FROM @saga_log WHERE saga = no AND seq >= v.seq)),
 u AS (@change FROM f WHERE s.id = f.id AND (release IS NOT NULL OR f.status <> old_status OR f.is_cancellable <> old_cancellable OR seen > f.seen_signals OR has_entries AND f.recoveries > 0)),
 o AS (INSERT INTO @saga_outbox (id, saga_id, topic, payload) SELECT o.id, f.id, topic, payload FROM json_to_recordset($19::json) AS o(id text, "sagaId" text, topic text, payload text) JOIN f ON f.id = "sagaId")
-SELECT array_agg(i) INTO done FROM f;
+SELECT array_agg(i), bool_or(status IN ('running', 'compensating') AND (release <= 0 OR release > 0 AND all_signals > greatest(seen, seen_signals))) INTO done, is_due FROM f;
+IF is_due THEN PERFORM @saga_notify(''); END IF;
 IF cardinality(done) = cardinality($2::text[]) THEN RETURN 'w'; END IF;
 RETURN (SELECT string_agg(CASE WHEN i = ANY (done) THEN 'w' ELSE coalesce(@saga_verdict($1, id, fence, seq), 's') END, '' ORDER BY i) FROM unnest($2::text[], $3::int[], $4::int[]) WITH ORDINALITY AS w(id, fence, seq, i));
 END`,
@@ -160,7 +177,7 @@ IF NOT EXISTS (SELECT FROM @saga_worker WHERE name = $1 AND until_ms > t) THEN R
 dead := ARRAY(SELECT name FROM @saga_worker WHERE until_ms < 0);
 SELECT * INTO q FROM json_to_record($2::json) AS q("limit" int, suspects int, "suspectAfter" int, ids text[], held text[], "isStuck" bool);
 IF q."isStuck" THEN
-  taken := ARRAY(SELECT id FROM @saga WHERE status = 'stuck' AND (worker IS NULL OR worker = ANY (dead)) AND (q.ids IS NULL OR id = ANY (q.ids)) AND (name, version) IN (SELECT * FROM json_to_recordset($3::json) AS d(name text, version int)) LIMIT q."limit" + q.suspects FOR NO KEY UPDATE SKIP LOCKED);
+  taken := ARRAY(SELECT id FROM @saga WHERE status = 'stuck' AND (worker IS NULL OR worker = ANY (dead) OR worker = $1 AND id <> ALL (q.held)) AND (q.ids IS NULL OR id = ANY (q.ids)) AND (name, version) IN (SELECT * FROM json_to_recordset($3::json) AS d(name text, version int)) LIMIT q."limit" + q.suspects FOR NO KEY UPDATE SKIP LOCKED);
 ELSE
   taken := ARRAY(SELECT id FROM @saga WHERE @due AND recoveries < q."suspectAfter" LIMIT q."limit" FOR NO KEY UPDATE SKIP LOCKED);
   IF q.suspects > 0 THEN
@@ -208,7 +225,7 @@ END`,
     'saga_poke',
     'text, text',
     'void',
-    `UPDATE @saga SET signals = signals + 1, cancel_reason = coalesce(cancel_reason, $2), wake_at_ms = CASE WHEN worker IS NULL AND status <> 'stuck' THEN @saga_now() ELSE wake_at_ms END WHERE id = $1`,
+    `WITH p AS (UPDATE @saga SET signals = signals + 1, cancel_reason = coalesce(cancel_reason, $2), wake_at_ms = CASE WHEN worker IS NULL AND status <> 'stuck' THEN @saga_now() ELSE wake_at_ms END WHERE id = $1 RETURNING worker, status) SELECT @saga_notify(coalesce(worker, '')) FROM p WHERE status <> 'stuck'`,
   ],
   [
     'saga_cancel',
@@ -238,6 +255,9 @@ END`,
   ['saga_published', 'text', 'void', `DELETE FROM @saga_outbox WHERE id = ANY ($1::text[])`],
 ];
 
+/** Where workers that listen are woken. */
+export const sagaChannel = (schema: string): string => `${schema}_saga`;
+
 /** Of the tables and functions below. Grows by one with each migration. */
 export const SAGA_SCHEMA_VERSION = 1;
 
@@ -251,6 +271,11 @@ export function sagaStatements(schema: string): readonly string[] {
     return `CREATE FUNCTION @${name}(${args}) RETURNS ${type} LANGUAGE ${language}${setting} AS $f$${body}$f$`;
   });
   return [...TABLES, ...functions, `CREATE TABLE @saga_schema AS SELECT ${SAGA_SCHEMA_VERSION} AS version`].map(
-    (text) => text.replaceAll('@due', DUE).replaceAll('@change', CHANGE).replaceAll('@', `${schema}.`),
+    (text) =>
+      text
+        .replaceAll('@due', DUE)
+        .replaceAll('@change', CHANGE)
+        .replaceAll('@channel', sagaChannel(schema))
+        .replaceAll('@', `${schema}.`),
   );
 }

@@ -1,4 +1,4 @@
-import { amount, refuse } from '../core/check.ts';
+import { amount, optionalFunction, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { shortClock } from '../core/clock.ts';
 import { withDeadline } from '../core/deadline.ts';
@@ -17,13 +17,15 @@ import type {
 } from '../saga/saga-store.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { SqlClient, SqlQuery, SqlValue } from './client.ts';
+import type { SqlListen } from './listen.ts';
 import { PausableDeadline } from './pausable-deadline.ts';
 import { migrateSagas } from './saga-migrate.ts';
+import { sagaChannel } from './saga-schema.ts';
 
 /** Options of {@link postgresSagaStore}. */
 export interface PostgresSagaStoreOptions {
   /**
-   * The schema of the tables and functions, made when it is missing.
+   * The schema of the tables and functions, made when it is missing. At most 58 characters.
    *
    * @defaultValue 'holdfast'
    */
@@ -42,6 +44,14 @@ export interface PostgresSagaStoreOptions {
    * @defaultValue 30000
    */
   readonly idleInTransactionMs?: number | undefined;
+  /**
+   * Listens for notifications, with {@link listenPg}, {@link listenPostgresJs}, {@link listenPglite} or a function of
+   * yours: what other processes send to sagas, and sagas that they let go of, are then seen at once and not with the
+   * next poll or heartbeat. Everything is right without it. It keeps a connection for as long as the runner lives.
+   *
+   * @defaultValue none
+   */
+  readonly listen?: SqlListen | undefined;
   /** Where the deadlines come from. Leases and times go by the clock of the server. */
   readonly clock?: Clock | undefined;
 }
@@ -76,12 +86,12 @@ export interface PostgresSagaStore extends SagaStore<SqlQuery> {
  * @throws RangeError or TypeError for bad options.
  */
 export function postgresSagaStore(client: SqlClient, options: PostgresSagaStoreOptions = {}): PostgresSagaStore {
-  const { schema = 'holdfast', timeoutMs = 5000, idleInTransactionMs = 30_000, clock = shortClock } = options;
+  const { schema = 'holdfast', timeoutMs = 5000, idleInTransactionMs = 30_000, listen, clock = shortClock } = options;
   if (typeof client?.query !== 'function') refuse('client', 'a SqlClient', client);
-  if (!/^[a-z_]\w*$/.test(schema)) refuse('schema', 'a plain name in lower case', schema);
+  if (!/^[a-z_][a-z_0-9]{0,57}$/.test(schema)) refuse('schema', 'a plain name in lower case', schema);
   amount('timeoutMs', timeoutMs, 1);
   const idleMs = Math.ceil(amount('idleInTransactionMs', idleInTransactionMs, 1, 2 ** 31 - 1));
-  return new TableStore(client, schema, timeoutMs, idleMs, clock);
+  return new TableStore(client, schema, timeoutMs, idleMs, optionalFunction('listen', listen), clock);
 }
 
 const VERDICTS: Readonly<Record<string, 'written' | 'present' | 'stale'>> = { w: 'written', p: 'present', s: 'stale' };
@@ -92,13 +102,26 @@ class TableStore implements PostgresSagaStore {
   readonly #timeoutMs: number;
   readonly #idleMs: number;
   readonly #clock: Clock;
+  subscribe?: NonNullable<SagaStore['subscribe']>;
 
-  constructor(client: SqlClient, schema: string, timeoutMs: number, idleMs: number, clock: Clock) {
+  constructor(
+    client: SqlClient,
+    schema: string,
+    timeoutMs: number,
+    idleMs: number,
+    listen: SqlListen | undefined,
+    clock: Clock,
+  ) {
     this.#client = client;
     this.#schema = schema;
     this.#timeoutMs = timeoutMs;
     this.#idleMs = idleMs;
     this.#clock = clock;
+    if (!listen) return;
+    this.subscribe = async (wake) => {
+      const end = await listen(sagaChannel(schema), (worker) => wake(worker || undefined));
+      return async () => void (await withDeadline('PostgreSQL', { timeoutMs, clock }, end));
+    };
   }
 
   init(): Promise<void> {
@@ -106,7 +129,7 @@ class TableStore implements PostgresSagaStore {
   }
 
   async enlist(leaseMs: number): Promise<string> {
-    return (await this.#call('enlist', Math.ceil(leaseMs)))!;
+    return (await this.#call('enlist', Math.ceil(leaseMs), String(this.subscribe !== undefined)))!;
   }
 
   async renew(worker: string, leaseMs: number): Promise<readonly SagaNews[] | null> {

@@ -204,7 +204,7 @@ function verbs.claim()
     local isFree = worker == '' or not alive(worker)
     local isDue = isFree and (worker ~= '' or (tonumber(wake) or now + 1) <= now)
     local isMine = hasHeld and worker == me and not held[id]
-    if not (isStuck and isFree or not isStuck and (isDue or isMine)) then return end
+    if not (isMine or isStuck and isFree or not isStuck and isDue) then return end
     local isSuspect = tonumber(recoveries) >= after and not isStuck
     if isSuspect then
       if suspects < 1 then return end

@@ -22,7 +22,7 @@ export function isRefusal(error: unknown): boolean {
  * nothing was sent.
  */
 const AMBIGUOUS_CODE =
-  /^(ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ABORT_ERR|UND_ERR_(SOCKET|ABORTED|(HEADERS|BODY)_TIMEOUT)|ERR_(TIMEOUT|STORE_TIMEOUT|STORE_FAULT|SAGA_STEP_TIMEOUT)|08...|57P0.)$/;
+  /^(ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ABORT_ERR|UND_ERR_(SOCKET|ABORTED|(HEADERS|BODY)_TIMEOUT)|ERR_(TIMEOUT|STORE_TIMEOUT|STORE_FAULT|SAGA_STEP_TIMEOUT|SAGA_LEASE_LOST)|08...|57P0.)$/;
 
 /** Whether an error leaves it open what was done. The cause counts too, where `fetch` hides the code. */
 export function isAmbiguousError(error: unknown): boolean {

@@ -1,10 +1,13 @@
 import type { Clock } from '../core/clock.ts';
+import { guarded } from '../core/errors.ts';
 import { pause } from '../core/pause.ts';
 import type { Random } from '../core/random.ts';
 import { Scope } from '../core/scope.ts';
+import { isAmbiguousError, isRefusal } from './ambiguity.ts';
 import type { RetryPolicy } from './definition.ts';
-import { LeaseLostError, StepTimeoutError } from './errors.ts';
+import { SerializationError, StepTimeoutError } from './errors.ts';
 import type { StepRun } from './step-run.ts';
+import type { Spans } from './tracing.ts';
 
 /** What an execution takes from outside. */
 export interface World {
@@ -13,6 +16,7 @@ export interface World {
   readonly abandonMs: number;
   /** Told of what settled after it was left behind. */
   readonly onLate?: ((step: string, isOk: boolean, result: unknown) => void) | undefined;
+  readonly spans?: Spans | undefined;
 }
 
 /**
@@ -42,7 +46,7 @@ export function attempt(
     const onAbort = (reason: unknown): void => {
       clock.clearTimeout(timer);
       // After the loss of the lease there is nothing to wait for: the next owner calls the step without asking.
-      if (reason instanceof LeaseLostError) settle(false, reason);
+      if (run.owner.isStopped) settle(false, reason);
       else timer = clock.setTimeout(() => settle(false, reason), abandonMs);
     };
     scope.listen({ onAbort });
@@ -54,6 +58,12 @@ export function attempt(
       (error: unknown) => settle(false, error),
     );
   });
+}
+
+/** Whether an attempt that ended with `error` may have done something. */
+export function leavesOpen({ scope, def, frame }: StepRun, error: unknown): boolean {
+  if (error instanceof SerializationError || scope?.aborted) return !isRefusal(error);
+  return guarded(true, def.isAmbiguous ?? frame.isAmbiguous ?? isAmbiguousError, error);
 }
 
 /** Waits, or less when `scope` is aborted. */

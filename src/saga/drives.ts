@@ -9,6 +9,8 @@ import type { SagaEvent } from './saga-runner.ts';
 import type { SagaNews, SagaRecord, SagaSnapshot } from './saga-store.ts';
 import { deserialize } from './serializer.ts';
 import { Failure, Released } from './step-run.ts';
+import { Spans } from './tracing.ts';
+import type { SagaSpan } from './tracing.ts';
 import type { Worker } from './worker.ts';
 
 /** From so many deaths without progress on, a saga is suspected of causing them, and driven with no other suspect. */
@@ -33,9 +35,11 @@ export class Drives {
   readonly #terms: Terms;
   readonly #onEnd: (id: string, ending: Ending | undefined) => void;
   readonly #drives = new Map<string, Drive>();
+  readonly #spans: Spans | undefined;
 
   constructor(terms: Terms, onEnd: (id: string, ending: Ending | undefined) => void) {
     this.#terms = terms;
+    this.#spans = terms.tracer && new Spans(terms.tracer);
     this.#onEnd = onEnd;
   }
 
@@ -87,10 +91,12 @@ export class Drives {
 
   journalOf(snapshot: SagaSnapshot, worker?: Worker): Journal {
     const { clock, pollMs } = this.#terms;
+    const { id, name } = snapshot.record;
     const throwIfLost = (): void => worker?.throwIfLost();
     const scribe: Scribe = {
       throwIfLost,
       check: () => {
+        if (!worker) throw new RangeError(`${name} has changed under its version since ${id} completed`);
         throwIfLost();
         if (this.isHalted) throw new Released(0);
       },
@@ -106,7 +112,7 @@ export class Drives {
     const { id } = record;
     const onLate = (step: string, isOk: boolean, result: unknown): void =>
       emit(onEvent, { type: 'late', id, step, isOk, result });
-    const world = { clock, random, abandonMs, onLate };
+    const world = { clock, random, abandonMs, onLate, spans: this.#spans };
     return new Execution(this.definitionOf(record)!, deserialize(record.input), id, world, true, journal);
   }
 
@@ -125,19 +131,23 @@ export class Drives {
     this.#drives.set(id, drive);
     emit(this.#terms.onEvent, { type, id, name, recoveries });
     const isPoison = recoveries > this.#terms.maxRecoveries;
-    drive.ended = this.#end(id, name, journal, isPoison ? park(id, journal) : execution.drive());
+    const whole = (span?: SagaSpan): Promise<void> =>
+      this.#end(id, name, journal, isPoison ? park(id, journal) : execution.drive(), span);
+    drive.ended = this.#spans ? this.#spans.saga(snapshot.record, whole) : whole();
   }
 
-  async #end(id: string, name: string, journal: Journal, driven: Promise<unknown>): Promise<void> {
+  async #end(id: string, name: string, journal: Journal, driven: Promise<unknown>, span?: SagaSpan): Promise<void> {
     let event: SagaEvent = { type: 'completed', id, name };
     let ending: Ending | undefined;
     try {
       ending = { isOk: true, results: await driven };
     } catch (error) {
       event = await this.#setback(id, name, journal, error);
-      if ('error' in event) ending = { isOk: false, error };
+      if ('error' in event) ending = { isOk: false, error: event.error };
     }
-    this.#drives.delete(id);
+    this.#spans?.end(span, event.type, ending?.isOk === false ? ending.error : undefined);
+    // Where it came back under a new lease before the old one had let go of it, that entry is another's.
+    if (this.#drives.get(id)?.journal === journal) this.#drives.delete(id);
     emit(this.#terms.onEvent, event);
     this.#onEnd(id, ending);
   }
@@ -150,7 +160,7 @@ export class Drives {
       else if (!(error instanceof LeaseLostError)) {
         reportError(error);
         await journal.finish('stuck', new Failure('', error));
-        return { type: 'stuck', id, name, error };
+        return { type: 'stuck', id, name, error: new SagaStuckError(id, '', error) };
       }
     } catch {
       return { type: 'lost', id, name };

@@ -1,14 +1,16 @@
+import { refuse } from '../core/check.ts';
 import { guarded } from '../core/errors.ts';
 import { Scope } from '../core/scope.ts';
-import { isAmbiguousError, isRefusal } from './ambiguity.ts';
-import { attempt, delayOf, rest } from './attempt.ts';
+import { isRefusal } from './ambiguity.ts';
+import { attempt, delayOf, leavesOpen, rest } from './attempt.ts';
 import type { World } from './attempt.ts';
 import type { AnySaga, EachNode, ParallelNode, SagaNode, StepNode } from './definition.ts';
-import { LeaseLostError, SagaCompensatedError, SagaStuckError, SerializationError } from './errors.ts';
+import { SagaCompensatedError, SagaStuckError, SerializationError } from './errors.ts';
 import type { Journal } from './journal.ts';
 import { randomId } from './random-id.ts';
-import { Failure, Released, StepRun, UndoRun } from './step-run.ts';
+import { Failure, Refused, Released, StepRun, UndoRun } from './step-run.ts';
 import type { Frame, Owner } from './step-run.ts';
+import { checkText } from './text.ts';
 
 type OwnSaga = AnySaga & Pick<Frame, 'isAmbiguous'>;
 
@@ -35,6 +37,7 @@ export class Execution implements Owner {
   #isCommitted: boolean;
   #isBackwards = false;
   #groups = 0;
+  isStopped: boolean = false;
   cause: unknown = undefined;
 
   constructor(
@@ -87,12 +90,14 @@ export class Execution implements Owner {
         }
       }
       run = undefined;
+      // Who asked for a cancellation before the end has been promised it.
+      if (!isBare && !this.#isCommitted) this.#check();
       await this.#journal?.finish('completed');
       return results;
     } catch (error) {
       let thrown = error;
       if (run) {
-        run.isUnknown = this.#isAmbiguous(run, error);
+        run.isUnknown = leavesOpen(run, error);
         this.#keep(run);
         thrown = new Failure(run.step, error);
       }
@@ -110,6 +115,7 @@ export class Execution implements Owner {
 
   /** Aborts whatever runs: this process may not go on with the saga. */
   stop(reason: unknown): void {
+    this.isStopped = true;
     this.#scope?.abort(reason);
     this.#undoScope?.abort(reason);
   }
@@ -139,7 +145,7 @@ export class Execution implements Owner {
       result = inner.results;
     } else if (node.type === 'sleep') {
       const { ms } = node;
-      return this.#sleep(path, () => (typeof ms === 'number' ? ms : ms(frame)));
+      return this.#sleep(path, () => (typeof ms === 'number' ? ms : checkWait(`${path}.ms`, ms(frame))));
     } else {
       result = this.#journal?.event(path, node, () => this.#check());
     }
@@ -209,13 +215,14 @@ export class Execution implements Owner {
   }
 
   #keep(run: StepRun): void {
-    if (isUndoable(run)) this.#done.push(run);
+    if (run.isUndoable) this.#done.push(run);
   }
 
   #runsOf(node: ParallelNode | EachNode, frame: Frame, items: readonly unknown[]): StepRun[] {
     if (node.type === 'parallel') return node.branches.map(({ name, def }) => new StepRun(this, frame, name, def));
     const runs = items.map((item, k) => {
-      const run = new StepRun(this, frame, String(node.key(item, k)), node.def);
+      const key = checkText(`a key of ${node.name}`, String(node.key(item, k)));
+      const run = new StepRun(this, frame, key, node.def);
       run.item = item;
       return run;
     });
@@ -248,7 +255,7 @@ export class Execution implements Owner {
     await Promise.all(Array.from({ length: lanes }, lane));
     this.#groups--;
     scope.end();
-    const undoable = runs.filter(isUndoable);
+    const undoable = runs.filter((run) => run.isUndoable);
     if (node.compensation === 'parallel') this.#done.push(undoable);
     else this.#done.push(...undoable);
     if (failure !== undefined) throw failure;
@@ -271,22 +278,27 @@ export class Execution implements Owner {
   }
 
   /** Calls a step, or its compensation, until it succeeds or its attempts are used up. */
-  async #attempts(run: StepRun, scope: Scope | undefined, goal: 'completed' | 'compensated'): Promise<void> {
+  async #attempts(whole: StepRun, scope: Scope | undefined, goal: 'completed' | 'compensated'): Promise<void> {
     const journal = this.#journal;
-    const { def } = run;
+    const { spans } = this.#world;
+    const { def } = whole;
     const isUndo = goal === 'compensated';
-    const call = isUndo ? def.compensate! : def.run;
+    const bare = isUndo ? def.compensate! : def.run;
+    const call = spans ? (c: StepRun, tx?: unknown) => spans.attempt(c, isUndo, () => bare(c, tx)) : bare;
     const timeoutMs = isUndo ? def.compensationTimeoutMs : def.timeoutMs;
     const policy = (isUndo ? def.compensationRetry : def.retry) ?? {};
     const fallback = isUndo || this.#isCommitted ? Infinity : def.retry ? 3 : 1;
     const isBare = !scope && timeoutMs === undefined;
-    const base = journal?.resume(run, isUndo) ?? 0;
-    if (!journal) run.attempt = 0;
-    for (;;) {
+    const base = journal?.resume(whole, isUndo) ?? 0;
+    if (journal) whole.attempt++;
+    for (let run = whole; ; run = run.next()) {
       journal?.throwIfLost();
-      if (scope?.aborted) throw new Failure(this.#scope?.aborted ? '' : run.step, scope.reason);
-      await journal?.begin();
-      run.attempt++;
+      this.#throwIfAborted(run, scope);
+      if (journal) {
+        await journal.begin();
+        // Storing what came before took its time.
+        this.#throwIfAborted(run, scope);
+      }
       try {
         if (journal && def.atomic) {
           await journal.atomic(run, goal, (tx) => attempt(this.#world, run, scope, timeoutMs, (c) => call(c, tx)));
@@ -295,14 +307,19 @@ export class Execution implements Owner {
           if (journal) journal.complete(run, goal, value);
           else if (!isUndo) run.output = value;
         }
+        spans?.attempted(run, goal);
+        whole.output = run.output;
         return;
       } catch (error) {
-        journal?.throwIfLost();
-        // The store itself has refused an atomic step: the saga is another's.
-        if (error instanceof LeaseLostError) throw error;
-        const isAmbiguous = !def.atomic && this.#isAmbiguous(run, error);
-        if (!isUndo) run.isUnknown ||= isAmbiguous;
-        journal?.fail(run, isUndo ? 'compensation-failed' : isAmbiguous ? 'unknown' : 'failed', error);
+        if (this.#isLost(error)) {
+          spans?.attempted(run, 'lost', error);
+          throw error;
+        }
+        const isAmbiguous = !def.atomic && leavesOpen(run, error);
+        if (!isUndo) whole.isUnknown ||= isAmbiguous;
+        const type = isUndo ? 'compensation-failed' : isAmbiguous ? 'unknown' : 'failed';
+        journal?.fail(run, type, error);
+        spans?.attempted(run, type, error);
         const { maxAttempts = fallback, retryIf = () => true } = policy;
         const isLast = run.attempt - base >= maxAttempts || isRefusal(error) || error instanceof SerializationError;
         if (scope?.aborted) continue;
@@ -312,9 +329,18 @@ export class Execution implements Owner {
     }
   }
 
-  #isAmbiguous(run: StepRun, error: unknown): boolean {
-    if (error instanceof SerializationError || run.scope?.aborted) return !isRefusal(error);
-    return guarded(true, run.def.isAmbiguous ?? run.frame.isAmbiguous ?? isAmbiguousError, error);
+  #throwIfAborted(run: StepRun, scope: Scope | undefined): void {
+    if (scope?.aborted) throw new Failure(this.#scope?.aborted ? '' : run.step, scope.reason);
+  }
+
+  /** Whether the saga is another's by now. The error alone does not tell: a step may have met that of another runner. */
+  #isLost(error: unknown): boolean {
+    try {
+      this.#journal?.throwIfLost();
+      return error instanceof Refused;
+    } catch {
+      return true;
+    }
   }
 
   async #turnBack(failure: Failure): Promise<never> {
@@ -368,6 +394,7 @@ export class Execution implements Owner {
   }
 }
 
-function isUndoable({ def, isDone, isUnknown }: StepRun): boolean {
-  return def.compensate !== undefined && (isDone || isUnknown);
+/** The wait that a function of the definition asks for; what lies in the past is none. */
+function checkWait(what: string, ms: number): number {
+  return typeof ms === 'number' && !Number.isNaN(ms) ? ms : refuse(what, 'a number', ms);
 }

@@ -27,6 +27,7 @@ export type {
 } from './definition.ts';
 export { createSagaRunner } from './runner.ts';
 export type { SagaEvent, SagaHandle, SagaRunner, SagaRunnerOptions } from './saga-runner.ts';
+export type { SagaSpan, SagaTracer } from './tracing.ts';
 export { guard } from './guard.ts';
 export type { Guard, GuardOptions, GuardQuery } from './guard.ts';
 export { createOutboxRelay } from './outbox-relay.ts';

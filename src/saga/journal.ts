@@ -13,6 +13,7 @@ import type {
 import { deserialize, deserializeError, serialize, serializeError } from './serializer.ts';
 import { Failure, Released } from './step-run.ts';
 import type { StepRun } from './step-run.ts';
+import { checkText } from './text.ts';
 
 /** What the log says of one step. */
 export interface PathLog {
@@ -227,12 +228,12 @@ export class Journal {
 
   fail(run: StepRun, type: LogEntryType, error: unknown): void {
     this.add(type, run.step, run.attempt, serializeError(error));
-    run.emitted = [];
   }
 
   emit(run: StepRun, topic: string, payload: unknown): void {
     const events = (run.emitted ??= []);
     const id = `${run.idempotencyKey}/${events.length}`;
+    checkText('topic', topic);
     events.push({ id, sagaId: this.id, topic, payload: serialize(payload, `${run.step} ${topic}`) });
   }
 

@@ -218,8 +218,9 @@ class MemoryStore implements MemorySagaStore {
 
   #isClaimable(record: SagaRecord, { worker, definitions, ids, held, isStuck }: ClaimQuery): boolean {
     if (!isOneOf(definitions, record) || ids?.includes(record.id) === false) return false;
-    if (isStuck) return record.status === 'stuck' && this.#isFree(record);
-    return this.#isDue(record) || (record.worker === worker && held?.includes(record.id) === false);
+    const isLost = record.worker === worker && held?.includes(record.id) === false;
+    if (isStuck !== (record.status === 'stuck')) return false;
+    return isLost || (isStuck ? this.#isFree(record) : this.#isDue(record));
   }
 
   #insert(worker: string, { id, name, version, input }: NewSaga): Row {

@@ -1,8 +1,10 @@
+import { amount } from '../core/check.ts';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
 import type { World } from './attempt.ts';
 import type { AnySaga, SagaRunOptions } from './definition.ts';
 import { Execution } from './execution.ts';
+import { checkId } from './text.ts';
 
 const DEFAULT: World = { clock: systemClock, random: systemRandom, abandonMs: 30_000 };
 
@@ -11,19 +13,20 @@ export function runInMemory(saga: AnySaga, input: unknown, options: SagaRunOptio
   if (saga.needsStore) {
     return Promise.reject(new TypeError(`saga ${saga.name} has events or atomic steps: start it with a runner`));
   }
-  if (!options) return new Execution(saga, input, undefined, DEFAULT, false).drive();
-  const { id, signal, abandonMs = 30_000, clock = systemClock, random = systemRandom } = options;
-  const execution = new Execution(saga, input, id, { clock, random, abandonMs }, signal !== undefined);
-  return signal ? abortable(execution, signal) : execution.drive();
+  return options ? runWith(saga, input, options) : new Execution(saga, input, undefined, DEFAULT, false).drive();
 }
 
-async function abortable(execution: Execution, signal: AbortSignal): Promise<unknown> {
-  signal.throwIfAborted();
-  const onAbort = (): void => void execution.cancel(signal.reason);
-  signal.addEventListener('abort', onAbort);
+async function runWith(saga: AnySaga, input: unknown, options: SagaRunOptions): Promise<unknown> {
+  const { id, signal, abandonMs = 30_000, clock = systemClock, random = systemRandom } = options;
+  if (id !== undefined) checkId(id);
+  amount('abandonMs', abandonMs, 0);
+  signal?.throwIfAborted();
+  const execution = new Execution(saga, input, id, { clock, random, abandonMs }, signal !== undefined);
+  const onAbort = (): void => void execution.cancel(signal!.reason);
+  signal?.addEventListener('abort', onAbort);
   try {
     return await execution.drive();
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    signal?.removeEventListener('abort', onAbort);
   }
 }

@@ -4,18 +4,27 @@ import { systemRandom } from '../core/random.ts';
 import type { AnySaga } from './definition.ts';
 import type { SagaEvent, SagaRunnerOptions } from './saga-runner.ts';
 import type { SagaStore } from './saga-store.ts';
+import type { SagaTracer } from './tracing.ts';
 
 /** Options with their defaults. */
-export interface Terms extends Required<Omit<SagaRunnerOptions<never>, 'onEvent' | 'sagas' | 'store'>> {
+export interface Terms extends Required<Omit<SagaRunnerOptions<never>, 'onEvent' | 'sagas' | 'store' | 'tracer'>> {
   readonly store: SagaStore;
   readonly sagas: readonly AnySaga[];
   readonly onEvent: ((event: SagaEvent) => void) | undefined;
+  readonly tracer: SagaTracer | undefined;
 }
 
 /** Options, checked. */
 export function checked(options: SagaRunnerOptions): Terms {
   const { store, sagas, leaseMs = 30_000, heartbeatMs = leaseMs / 3, pollMs = 1000, concurrency = 256 } = options;
-  const { maxRecoveries = 20, abandonMs = 30_000, onEvent, clock = systemClock, random = systemRandom } = options;
+  const {
+    maxRecoveries = 20,
+    abandonMs = 30_000,
+    onEvent,
+    tracer,
+    clock = systemClock,
+    random = systemRandom,
+  } = options;
   if (typeof store?.enlist !== 'function') refuse('store', 'a store of sagas', store);
   if (!Array.isArray(sagas)) refuse('sagas', 'an array of sagas', sagas);
   for (const [k, saga] of sagas.entries()) {
@@ -24,6 +33,7 @@ export function checked(options: SagaRunnerOptions): Terms {
       refuse('sagas', 'one definition for each name and version', `${saga.name} ${saga.version}`);
     }
   }
+  if (tracer !== undefined && typeof tracer?.startActiveSpan !== 'function') refuse('tracer', 'a tracer', tracer);
   return {
     store,
     sagas,
@@ -34,6 +44,7 @@ export function checked(options: SagaRunnerOptions): Terms {
     maxRecoveries: integer('maxRecoveries', maxRecoveries, 1, Infinity),
     abandonMs: amount('abandonMs', abandonMs, 0),
     onEvent: optionalFunction('onEvent', onEvent),
+    tracer,
     clock,
     random,
   };

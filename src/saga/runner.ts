@@ -1,19 +1,24 @@
 import { amount, integer, refuse } from '../core/check.ts';
 import type { TimerHandle } from '../core/clock.ts';
-import { keepAlive } from '../core/clock.ts';
 import { emit } from '../core/errors.ts';
+import { Scope } from '../core/scope.ts';
+import { rest } from './attempt.ts';
 import type { AnySaga, Saga } from './definition.ts';
-import { Drives, SUSPECT_AFTER } from './drives.ts';
+import { Drives } from './drives.ts';
 import type { Ending } from './drives.ts';
 import { LeaseLostError, SagaConflictError } from './errors.ts';
+import { Intake } from './intake.ts';
 import type { Journal } from './journal.ts';
 import { randomId } from './random-id.ts';
 import { checked } from './runner-terms.ts';
 import type { Terms } from './runner-terms.ts';
 import type { SagaHandle, SagaRunner, SagaRunnerOptions } from './saga-runner.ts';
-import type { ClaimQuery, LogEntry, SagaQuery, SagaRecord, SagaSnapshot } from './saga-store.ts';
+import type { LogEntry, NewSaga, SagaQuery, SagaRecord } from './saga-store.ts';
 import { isSameText, serialize } from './serializer.ts';
+import { checkId, checkText } from './text.ts';
+import { Ticker } from './ticker.ts';
 import { Waiters } from './waiters.ts';
+import { WakeUps } from './wake-ups.ts';
 import { Worker } from './worker.ts';
 
 /**
@@ -45,28 +50,39 @@ export function createSagaRunner<Tx>(options: SagaRunnerOptions<Tx>): SagaRunner
   return new Runner(checked(options as unknown as SagaRunnerOptions));
 }
 
+/** Between two attempts to get a lease for a start that has waited for one that ended. */
+const AGAIN_MS = 250;
+
 class Runner implements SagaRunner {
   readonly #terms: Terms;
   readonly #drives: Drives;
   readonly #waiters: Waiters;
-  readonly #starting = new Set<string>();
+  readonly #intake: Intake;
+  /** Aborted when it closes. */
+  readonly #life = new Scope(undefined, 1, true);
+  readonly #ticker: Ticker<readonly SagaHandle<unknown>[]>;
+  readonly #wakeUps: WakeUps;
   #ready: Promise<void> | undefined;
   #worker: Promise<Worker> | undefined;
-  #unsubscribe: (() => PromiseLike<void>) | undefined;
   #closed: Promise<void> | undefined;
+  /** The same, once it is there. */
+  #own: Worker | undefined;
   #isWorking = false;
   /** Whoever awaits `work`. */
   #atWork: (() => void)[] = [];
-  #timer: TimerHandle;
-  #ticking: Promise<readonly SagaHandle<unknown>[]> | undefined;
-  /** Until then, the store may have given this worker sagas that it has not heard of. */
-  #doubtUntilMs = -Infinity;
-  #strangersAtMs = -Infinity;
 
   constructor(terms: Terms) {
     this.#terms = terms;
     this.#drives = new Drives(terms, (id, ending) => this.#ended(id, ending));
+    this.#intake = new Intake(terms, this.#drives);
     this.#waiters = new Waiters(terms.store, this.#drives);
+    const isAwaited = (): boolean => this.#waiters.size > 0 || this.#atWork.length > 0;
+    this.#ticker = new Ticker(terms.clock, terms.pollMs, (limit) => this.#look(limit), isAwaited);
+    const wake = (worker?: string): void => {
+      if (!worker) this.#ticker.wake();
+      else if (worker === this.#own?.name) this.#own.hear();
+    };
+    this.#wakeUps = new WakeUps(terms.store, wake, (error) => this.#fault(error));
   }
 
   async start<I, R>(
@@ -77,43 +93,54 @@ class Runner implements SagaRunner {
     const { id = randomId(this.#terms.random) } = options;
     if (!this.#terms.sagas.includes(saga as unknown as AnySaga))
       refuse('saga', 'one of the sagas of this runner', saga);
-    if (typeof id !== 'string' || !/^[^\0\ud800-\udfff]{1,255}$/u.test(id)) {
-      refuse('id', 'a well-formed text of 1 to 255 characters', id);
-    }
+    checkId(id);
     const text = serialize(input, 'input');
-    const worker = await this.#enlisted();
-    this.#schedule();
     const { name, version } = saga;
     // Of two that start one id here at once, the first to come drives it.
-    const isFirst = !this.#starting.has(id) && !this.#drives.has(id);
-    this.#starting.add(id);
-    let record: SagaRecord;
+    const isFirst = !this.#intake.coming.has(id) && !this.#drives.has(id);
+    this.#intake.coming.add(id);
     try {
-      record = await worker.create({ id, name, version, input: text });
-    } catch (error) {
-      this.#doubt();
-      throw error;
+      const [worker, record] = await this.#create({ id, name, version, input: text });
+      const isOwn = isFirst && record.worker === worker.name && record.fence === 1 && !this.#drives.has(id);
+      if (isOwn) {
+        this.#drives.start(worker, { record, log: [], events: [], nowMs: record.createdAtMs }, 'started');
+      } else if (record.name !== name || !isSameText(record.input, text)) {
+        throw new SagaConflictError(id);
+      }
+      return this.#handle(id, isOwn);
     } finally {
-      if (isFirst) this.#starting.delete(id);
+      if (isFirst) this.#intake.coming.delete(id);
     }
-    const isOwn = isFirst && record.worker === worker.name && record.fence === 1 && !this.#drives.has(id);
-    if (isOwn) {
-      this.#drives.start(worker, { record, log: [], events: [], nowMs: record.createdAtMs }, 'started');
-    } else if (record.name !== name || !isSameText(record.input, text)) {
-      throw new SagaConflictError(id);
+  }
+
+  /** Where the lease ends before the store has answered, the next life of this process asks again, if there is one in time. */
+  async #create(saga: NewSaga): Promise<readonly [Worker, SagaRecord]> {
+    const { clock, leaseMs } = this.#terms;
+    await this.#enlisted();
+    const untilMs = clock.now() + leaseMs;
+    for (;;) {
+      try {
+        const worker = await this.#enlisted();
+        this.#ticker.schedule();
+        return [worker, await worker.create(saga)];
+      } catch (error) {
+        this.#intake.doubt();
+        if (this.#closed) throw error;
+        if (error instanceof LeaseLostError) continue;
+        if (clock.now() >= untilMs) throw error;
+        await rest(clock, AGAIN_MS, this.#life);
+      }
     }
-    return this.#handle(id, isOwn);
   }
 
   handle<R>(id: string): SagaHandle<R> {
-    return this.#handle(id, false);
+    return this.#handle(checkId(id), false);
   }
 
   async recover(options: { readonly limit?: number | undefined } = {}): Promise<readonly SagaHandle<unknown>[]> {
-    const { limit = Infinity } = options;
+    const limit = integer('limit', options.limit ?? Infinity, 0, Infinity);
     await this.#enlisted();
-    await this.#ticking;
-    return this.#tick(limit);
+    return this.#ticker.look(limit);
   }
 
   async work(): Promise<void> {
@@ -121,23 +148,25 @@ class Runner implements SagaRunner {
     if (this.#closed) throw new LeaseLostError();
     await new Promise<void>((resolve) => {
       this.#atWork.push(resolve);
-      this.#schedule(0);
+      this.#ticker.wake();
     });
   }
 
   async signal(id: string, event: string, payload?: unknown): Promise<boolean> {
+    checkText('event', event);
     const text = serialize(payload, event);
-    await this.#initialized();
+    await this.#asked(id);
     const isKept = await this.#terms.store.signal(id, { name: event, payload: text });
-    if (isKept && this.#isWorking) this.#schedule(0);
+    if (isKept && this.#isWorking) this.#ticker.wake();
     return isKept;
   }
 
   async cancel(id: string, reason: string = ''): Promise<boolean> {
-    await this.#initialized();
+    checkText('reason', reason);
+    await this.#asked(id);
     const isAsked = await this.#terms.store.cancel(id, reason);
     if (isAsked) this.#drives.cancel(id, reason);
-    if (isAsked && this.#isWorking) this.#schedule(0);
+    if (isAsked && this.#isWorking) this.#ticker.wake();
     return isAsked;
   }
 
@@ -147,7 +176,7 @@ class Runner implements SagaRunner {
 
   async resolve(id: string, step: string, value?: unknown): Promise<boolean> {
     serialize(value, step);
-    await this.#initialized();
+    await this.#asked(id);
     const snapshot = await this.#terms.store.load(id);
     if (snapshot?.record.status !== 'stuck') return false;
     const { past, turned, broken } = this.#drives.journalOf(snapshot);
@@ -160,24 +189,27 @@ class Runner implements SagaRunner {
   }
 
   async get(id: string): Promise<SagaRecord | undefined> {
-    await this.#initialized();
+    await this.#asked(id);
     return (await this.#terms.store.get([id]))[0];
   }
 
   async list(query: SagaQuery = {}): Promise<readonly SagaRecord[]> {
+    integer('limit', query.limit ?? 1, 1);
     await this.#initialized();
     return this.#terms.store.list(query);
   }
 
   async history(id: string): Promise<readonly LogEntry[]> {
-    await this.#initialized();
+    await this.#asked(id);
     return (await this.#terms.store.load(id))?.log ?? [];
   }
 
   async purge(query: { readonly finishedBeforeMs: number; readonly limit?: number | undefined }): Promise<number> {
     const { finishedBeforeMs, limit = 1000 } = query;
+    amount('finishedBeforeMs', finishedBeforeMs, 0);
+    integer('limit', limit, 1);
     await this.#initialized();
-    return this.#terms.store.purge(amount('finishedBeforeMs', finishedBeforeMs, 0), integer('limit', limit, 1));
+    return this.#terms.store.purge(finishedBeforeMs, limit);
   }
 
   close(options: { readonly graceMs?: number | undefined } = {}): Promise<void> {
@@ -191,9 +223,10 @@ class Runner implements SagaRunner {
   async #close(graceMs: number): Promise<void> {
     const { clock, store } = this.#terms;
     this.#drives.isHalted = true;
-    clock.clearTimeout(this.#timer);
+    this.#life.abort(new LeaseLostError());
+    const looked = this.#ticker.end();
     const worker = await this.#worker?.catch(() => undefined);
-    await this.#ticking?.catch(() => undefined);
+    await looked;
     if (this.#drives.size > 0 && graceMs > 0 && worker) {
       let timer: TimerHandle;
       const grace = new Promise<void>((resolve) => (timer = clock.setTimeout(resolve, graceMs)));
@@ -204,21 +237,22 @@ class Runner implements SagaRunner {
     this.#drives.stop(new LeaseLostError());
     this.#waiters.end(new LeaseLostError());
     try {
-      await this.#unsubscribe?.();
+      await this.#wakeUps.end();
       if (worker) await store.retire(worker.name);
     } catch (error) {
       this.#fault(error);
     }
-    clock.clearTimeout(this.#timer);
     for (const resolve of this.#atWork) resolve();
   }
 
   #fault(error: unknown): void {
-    emit(this.#terms.onEvent, { type: 'store-fault', error });
+    // What a closed runner rejects with is no fault of the store.
+    if (!(error instanceof LeaseLostError)) emit(this.#terms.onEvent, { type: 'store-fault', error });
   }
 
-  #doubt(): void {
-    this.#doubtUntilMs = this.#terms.clock.now() + this.#terms.leaseMs;
+  #asked(id: string): Promise<void> {
+    checkId(id);
+    return this.#initialized();
   }
 
   #initialized(): Promise<void> {
@@ -231,9 +265,7 @@ class Runner implements SagaRunner {
   }
 
   async #init(): Promise<void> {
-    const { store } = this.#terms;
-    await store.init();
-    this.#unsubscribe = await store.subscribe?.(() => this.#isWorking && this.#schedule(0));
+    await this.#terms.store.init();
   }
 
   /** The present life of this process; a new one when the last has ended. */
@@ -261,8 +293,11 @@ class Runner implements SagaRunner {
       onFault: (error) => this.#fault(error),
       onNews: (news) => this.#drives.hear(news),
     });
+    this.#own = worker;
+    this.#wakeUps.listen();
     worker.scope.listen({
       onAbort: (reason) => {
+        this.#own = undefined;
         this.#worker = undefined;
         this.#drives.stop(reason);
       },
@@ -270,104 +305,56 @@ class Runner implements SagaRunner {
     return worker;
   }
 
-  #schedule(ms: number = this.#terms.pollMs): void {
-    const { clock } = this.#terms;
-    if (this.#closed) return;
-    clock.clearTimeout(this.#timer);
-    this.#timer = clock.setTimeout(() => {
-      if (this.#ticking) return this.#schedule();
-      this.#tick(Infinity).catch(() => undefined);
-    }, ms);
-    keepAlive(this.#timer, this.#waiters.size > 0 || this.#atWork.length > 0);
-  }
-
-  /** Takes up what is due, and looks how those stand that somebody waits for. */
-  #tick(limit: number): Promise<readonly SagaHandle<unknown>[]> {
-    this.#ticking = this.#look(limit).finally(() => {
-      this.#ticking = undefined;
-      this.#schedule();
-    });
-    return this.#ticking;
-  }
-
   async #look(limit: number): Promise<readonly SagaHandle<unknown>[]> {
     try {
-      const taken = this.#isWorking ? await this.#takeUp(limit) : [];
+      await this.#initialized();
+      if (this.#isWorking) this.#wakeUps.listen();
+      const taken = this.#isWorking ? await this.#intake.takeUp(await this.#enlisted(), limit) : [];
       await this.#waiters.watch();
-      return taken;
+      return taken.map((id) => this.#handle(id, false));
     } catch (error) {
       this.#fault(error);
       throw error;
     }
   }
 
-  async #takeUp(limit: number): Promise<readonly SagaHandle<unknown>[]> {
-    const { concurrency, clock, leaseMs, store, sagas, onEvent } = this.#terms;
-    const worker = await this.#enlisted();
-    const nowMs = clock.now();
-    const free = Math.max(0, Math.min(limit, concurrency - this.#drives.size));
-    const held = nowMs < this.#doubtUntilMs ? [...this.#drives.ids(), ...this.#starting] : undefined;
-    const snapshots = await this.#claim(worker, {
-      limit: Math.min(free, 1000),
-      suspects: this.#drives.hasSuspect ? 0 : 1,
-      held,
-    });
-    for (const snapshot of snapshots) this.#drives.start(worker, snapshot, 'resumed');
-    if (nowMs - this.#strangersAtMs >= leaseMs) {
-      this.#strangersAtMs = nowMs;
-      for (const { id, name, version } of await store.strangers(sagas, 100)) {
-        emit(onEvent, { type: 'no-definition', id, name, version });
-      }
-    }
-    return snapshots.map(({ record }) => this.#handle(record.id, false));
-  }
-
-  async #claim(worker: Worker, query: Partial<ClaimQuery>): Promise<readonly SagaSnapshot[]> {
-    const definitions = this.#terms.sagas.map(({ name, version }) => ({ name, version }));
-    const any = { ids: undefined, held: undefined, isStuck: false, limit: 1, suspects: 1, suspectAfter: SUSPECT_AFTER };
-    try {
-      return await this.#terms.store.claim({ ...any, ...query, worker: worker.name, definitions });
-    } catch (error) {
-      this.#doubt();
-      throw error;
-    }
-  }
-
   async #revive(id: string, revive: (journal: Journal) => void): Promise<boolean> {
-    const worker = await this.#enlisted();
-    const [snapshot] = await this.#claim(worker, { ids: [id], isStuck: true, held: undefined });
-    if (snapshot) this.#drives.start(worker, snapshot, 'resumed', revive);
-    this.#schedule();
-    return snapshot !== undefined;
+    checkId(id);
+    const isRevived = await this.#intake.revive(await this.#enlisted(), id, revive);
+    this.#ticker.schedule();
+    return isRevived;
   }
 
   #handle<R>(id: string, created: boolean): SagaHandle<R> {
-    const result = (): Promise<R> => this.#result(id) as Promise<R>;
+    const result = ({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<R> =>
+      this.#result(id, signal) as Promise<R>;
     const settled = (): Promise<void> => result().then(ignore, ignore);
     return { id, created, result, [Symbol.asyncDispose]: settled };
   }
 
-  #result(id: string): Promise<unknown> {
+  #result(id: string, signal: AbortSignal | undefined): Promise<unknown> {
     if (this.#closed) return Promise.reject(new LeaseLostError());
-    const result = this.#waiters.of(id);
-    if (!this.#drives.has(id)) void this.#inquire(id);
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
+    const result = this.#waiters.of(id, signal);
+    if (!this.#drives.has(id)) void this.#inquire();
     return result;
   }
 
-  async #inquire(id: string): Promise<void> {
+  /** A fault of the store is told, and those who wait go on waiting: they are asked for again at the next look. */
+  async #inquire(): Promise<void> {
     try {
       await this.#initialized();
       await this.#waiters.watch();
     } catch (error) {
-      this.#waiters.settle(id, { isOk: false, error });
+      this.#fault(error);
     }
-    this.#schedule();
+    this.#ticker.schedule();
   }
 
   #ended(id: string, ending: Ending | undefined): void {
     if (ending) this.#waiters.settle(id, ending);
     // There is room for another one.
-    if (this.#drives.size === this.#terms.concurrency - 1) this.#schedule(0);
+    if (this.#drives.size === this.#terms.concurrency - 1) this.#ticker.wake();
   }
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { AnySaga, Saga } from './definition.ts';
 import type { LogEntry, SagaQuery, SagaRecord, SagaStore } from './saga-store.ts';
+import type { SagaTracer } from './tracing.ts';
 
 /** What a {@link SagaRunner} tells its listener. */
 export type SagaEvent =
@@ -50,6 +51,12 @@ export interface SagaRunnerOptions<Tx = unknown> {
   readonly abandonMs?: number;
   /** What it throws is reported and changes nothing. */
   readonly onEvent?: (event: SagaEvent) => void;
+  /**
+   * Gets a span for each saga from when this process takes it up until it ends or rests, and within it one for each
+   * attempt of a step or a compensation; with ids, attempt and `holdfast.saga.outcome` as attributes. What it throws is
+   * reported and changes nothing.
+   */
+  readonly tracer?: SagaTracer;
   /** @defaultValue the system's clock */
   readonly clock?: Clock;
   /** For jitter and ids. @defaultValue `Math.random` */
@@ -62,29 +69,38 @@ export interface SagaHandle<R> extends AsyncDisposable {
   /** Whether this start has stored it; false for one that was there, and for handles of `handle` and `recover`. */
   readonly created: boolean;
   /**
-   * Waits for its end, also in another process, and resolves with its results.
+   * Waits for its end, also in another process, and resolves with its results. A store that fails is asked again with
+   * the next poll, until it answers, `signal` aborts or the runner is closed; the saga goes on in any case.
    *
    * Rejects with SagaCompensatedError, with SagaStuckError as soon as it is stuck, with RangeError when the store does
-   * not know it, and with LeaseLostError when this runner is closed first. Disposing waits for the same and never rejects.
+   * not know it or `sagas` lacks its definition, with `signal.reason`, and with LeaseLostError when this runner is
+   * closed first. Disposing waits for the same and never rejects.
    */
-  result(): Promise<R>;
+  result(options?: { readonly signal?: AbortSignal | undefined }): Promise<R>;
 }
 
-/** Drives sagas that outlive their process. */
+/**
+ * Drives sagas that outlive their process.
+ *
+ * Each method that asks the store rejects with the store's error when that fails, unless it says that it asks again;
+ * with LeaseLostError when the runner is closed; and with RangeError or TypeError for bad arguments.
+ */
 export interface SagaRunner extends AsyncDisposable {
   /**
    * Stores a saga and drives it. When this resolves, it outlives every process; before that nothing of it has run.
    *
    * With an id that exists: the same saga, whatever its state, if name and input are equal. Otherwise rejects with
-   * SagaConflictError. Rejects with SerializationError for an input that cannot be stored, and with the
-   * store's error when that has failed for `leaseMs`: then it may have been stored and will run.
+   * SagaConflictError. Rejects with SerializationError for an input that cannot be stored. Rejects with the store's
+   * error at once when this process has no lease and gets none, else when the store has failed for `leaseMs`; and with
+   * LeaseLostError when the runner is closed first. Then it may have been stored and will run: start it again under the
+   * same id to know.
    */
   start<I, R>(
     saga: Saga<I, R, never>,
     input: NoInfer<I>,
     options?: { readonly id?: string | undefined },
   ): Promise<SagaHandle<R>>;
-  /** A saga by its id. Asks nobody. */
+  /** A saga by its id. Asks nobody. Throws RangeError or TypeError for what is no id. */
   handle<R = unknown>(id: string): SagaHandle<R>;
   /** Takes up sagas that are due now, and goes on looking for more from here on, as `start` does too. */
   recover(options?: { readonly limit?: number | undefined }): Promise<readonly SagaHandle<unknown>[]>;

@@ -149,7 +149,7 @@ export interface ClaimQuery {
   readonly ids: readonly string[] | undefined;
   /**
    * Given after a `claim` or `create` whose answer was lost: also takes what belongs to `worker` already, but for
-   * these, whether due or not. That raises fences, but no `recoveries`.
+   * these, whether due or not; with `isStuck`, what is stuck. That raises fences, but no `recoveries`.
    */
   readonly held: readonly string[] | undefined;
   /** True: only those that are `stuck`, due or not, instead of those that are due. Sets their `recoveries` to 0. */
@@ -272,8 +272,12 @@ export interface SagaStore<out Tx = unknown> {
   /** Forgets events of the outbox. Repeated: nothing. */
   published?(ids: readonly string[]): PromiseLike<void>;
 
-  /** Calls `wake` when something may have become due: a hint, which saves waiting for the next poll. Answers how to end it. */
-  subscribe?(wake: () => void): PromiseLike<() => PromiseLike<void>>;
+  /**
+   * Calls `wake` with the name of a worker whose sagas have something to hear, or without one when something may have
+   * become due: a hint, which saves waiting for the next heartbeat or poll. Everything is right without it, so it may
+   * come late, twice or not at all. Answers how to end it.
+   */
+  subscribe?(wake: (worker?: string) => void): PromiseLike<() => PromiseLike<void>>;
 
   /** Lets go of what the store itself has opened. Called by nobody but its user. */
   close?(): PromiseLike<void>;

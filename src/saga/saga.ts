@@ -36,7 +36,7 @@ import type {
 export function saga<I = void>(name: string, options: SagaOptions = {}): Saga<I, {}> {
   const { version = 1, isAmbiguous } = options;
   checkName('name', name);
-  integer('version', version, 0);
+  integer('version', version, 0, 2 ** 31 - 1);
   optionalFunction('isAmbiguous', isAmbiguous);
   return new Definition(name, version, isAmbiguous, [], 'compensatable', false) as unknown as Saga<I, {}>;
 }

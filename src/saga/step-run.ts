@@ -1,6 +1,7 @@
 import type { Scope } from '../core/scope.ts';
 import type { OutboxEvent } from './saga-store.ts';
 import type { AnyStepDef, CompensateContext, StepContext } from './definition.ts';
+import { LeaseLostError } from './errors.ts';
 
 /** Where a saga, or a child of it, keeps what its steps see. */
 export interface Frame {
@@ -32,11 +33,16 @@ export class Released {
   }
 }
 
+/** Thrown when the store has refused a write: the saga is another's. */
+export class Refused extends LeaseLostError {}
+
 /** What a run tells about the saga it is part of. */
 export interface Owner {
   readonly sagaId: string;
   readonly fence: number;
   readonly cause: unknown;
+  /** Whether this process may not go on with the saga. */
+  readonly isStopped: boolean;
   /** Takes an event that a step emits. */
   emit(run: StepRun, topic: string, payload: unknown): void;
 }
@@ -100,6 +106,18 @@ export class StepRun implements StepContext<unknown, unknown> {
 
   get signal(): AbortSignal {
     return this.scope ? this.scope.signal : (this.own ??= new AbortController().signal);
+  }
+
+  get isUndoable(): boolean {
+    return this.def.compensate !== undefined && (this.isDone || this.isUnknown);
+  }
+
+  /** The same for the next attempt. What goes on of this one after it was left behind sees and emits nothing of that. */
+  next(): this {
+    const next = Object.assign(Object.create(Object.getPrototypeOf(this) as object) as this, this);
+    next.attempt++;
+    delete next.emitted;
+    return next;
   }
 
   keyOf(direction: 'run' | 'undo'): string {

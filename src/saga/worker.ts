@@ -4,6 +4,7 @@ import { Scope } from '../core/scope.ts';
 import { rest } from './attempt.ts';
 import { LeaseLostError } from './errors.ts';
 import type { NewSaga, SagaNews, SagaRecord, SagaStore, SagaWrite } from './saga-store.ts';
+import { Refused } from './step-run.ts';
 
 /** The terms of a lease. */
 export interface LeaseTerms {
@@ -119,6 +120,8 @@ export class Worker {
   readonly #writes: Batcher<SagaWrite, boolean>;
   #untilMs = 0;
   #heartbeat: TimerHandle;
+  #isRenewing = false;
+  #isAsked = false;
   #end: TimerHandle;
 
   constructor(name: string, sentAtMs: number, terms: LeaseTerms) {
@@ -142,7 +145,7 @@ export class Worker {
   }
 
   async write(write: SagaWrite): Promise<void> {
-    if (!(await this.#writes.add(write))) throw new LeaseLostError();
+    if (!(await this.#writes.add(write))) throw new Refused();
   }
 
   async atomic(
@@ -166,11 +169,11 @@ export class Worker {
       };
       try {
         const verdict = await store.atomic(this.name, saga, call);
-        if (verdict === 'stale') throw new LeaseLostError();
+        if (verdict === 'stale') throw new Refused();
         return;
       } catch (error) {
         this.throwIfLost();
-        if (error instanceof LeaseLostError) throw error;
+        if (error instanceof Refused) throw error;
         const failure = failed as { readonly error: unknown } | undefined;
         if (failure && !isFault(failure.error)) throw failure.error;
         onFault(error);
@@ -196,7 +199,14 @@ export class Worker {
     keepAlive(this.#end, false);
   }
 
+  /** Asks what there is to hear now, or right after the heartbeat that is under way, instead of with the next. */
+  hear(): void {
+    if (this.#isRenewing) this.#isAsked = true;
+    else if (!this.scope.aborted) this.#renewIn(0);
+  }
+
   #renewIn(ms: number): void {
+    this.terms.clock.clearTimeout(this.#heartbeat);
     this.#heartbeat = this.terms.clock.setTimeout(() => void this.#renew(), ms);
     keepAlive(this.#heartbeat, false);
   }
@@ -204,16 +214,20 @@ export class Worker {
   async #renew(): Promise<void> {
     const { store, clock, leaseMs, heartbeatMs, onFault, onNews } = this.terms;
     const sentAtMs = clock.now();
+    let nextMs = heartbeatMs;
+    this.#isRenewing = true;
+    this.#isAsked = false;
     try {
       const news = await store.renew(this.name, leaseMs);
       if (this.scope.aborted) return;
       if (!news) return this.end();
       this.#extend(sentAtMs);
       news.forEach(onNews);
-      this.#renewIn(heartbeatMs);
     } catch (error) {
       onFault(error);
-      if (!this.scope.aborted) this.#renewIn(heartbeatMs / 4);
+      nextMs /= 4;
     }
+    this.#isRenewing = false;
+    if (!this.scope.aborted) this.#renewIn(this.#isAsked ? 0 : nextMs);
   }
 }

@@ -51,15 +51,17 @@ const DUE = `(worker IS NULL AND wake_at_ms <= :now OR worker IN (SELECT name FR
 /** Those of `:ids`, a JSON text; all where it is null. */
 const NAMED = `(:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))`;
 
-const CLAIMABLE = `{known} AND status <> 'stuck' AND {named} AND ({due} OR
-:held IS NOT NULL AND worker = :worker AND id NOT IN (SELECT value FROM json_each(:held)))`;
+/** Those of `:worker` that it does not hold, where it says what it holds. */
+const LOST = `:held IS NOT NULL AND worker = :worker AND id NOT IN (SELECT value FROM json_each(:held))`;
+
+const CLAIMABLE = `{known} AND status <> 'stuck' AND {named} AND ({due} OR {lost})`;
 
 /** Keys of sagas that may be claimed. */
 export const INNOCENT = `SELECT no FROM @saga WHERE {claimable} AND recoveries < :suspectAfter LIMIT :limit`;
 export const SUSPECT = `SELECT no FROM @saga WHERE {claimable} AND recoveries >= :suspectAfter
 ORDER BY recoveries LIMIT :suspects`;
 export const STUCK = `SELECT no FROM @saga WHERE status = 'stuck' AND {known} AND {named} AND (worker IS NULL
-OR worker NOT IN (SELECT name FROM @worker WHERE until_ms > :now)) LIMIT :limit + :suspects`;
+OR {lost} OR worker NOT IN (SELECT name FROM @worker WHERE until_ms > :now)) LIMIT :limit + :suspects`;
 
 /** Due sagas of other definitions. */
 export const STRANGERS = `SELECT {record} FROM @saga WHERE {due} AND status <> 'stuck' AND NOT {known} LIMIT :limit`;
@@ -68,6 +70,7 @@ export const STRANGERS = `SELECT {record} FROM @saga WHERE {due} AND status <> '
 export function withParts(sql: string): string {
   return sql
     .replaceAll('{claimable}', CLAIMABLE)
+    .replaceAll('{lost}', LOST)
     .replaceAll('{known}', KNOWN)
     .replaceAll('{named}', NAMED)
     .replaceAll('{due}', DUE)

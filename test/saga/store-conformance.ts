@@ -308,6 +308,20 @@ export function sagaStoreConformance(get: () => StoreUnderTest): void {
       expect(found.map(({ record }) => [record.id, record.fence, record.recoveries])).toEqual([[lost, 2, 0]]);
       expect(await w.claim(worker, { held: [held, lost] })).toEqual([]);
     });
+
+    it('gives a stuck saga again to the worker that owns it without holding it, and to no other', async () => {
+      const w = world();
+      const [worker, other] = [await w.store.enlist(LEASE_MS), await w.store.enlist(LEASE_MS)];
+      const id = await w.released(worker, Infinity, { status: 'stuck', entries: [entry('a', { type: 'stuck' })] });
+      const stuck = { ids: [id], isStuck: true };
+      expect((await w.claim(worker, stuck)).length).toBe(1);
+      expect(await w.claim(worker, stuck)).toEqual([]);
+      expect(await w.claim(worker, { ...stuck, held: [id] })).toEqual([]);
+      expect(await w.claim(other, { ...stuck, held: [] })).toEqual([]);
+      expect(await w.claim(worker, { held: [] })).toEqual([]);
+      const [{ record }] = (await w.claim(worker, { ...stuck, held: [] })) as [SagaSnapshot];
+      expect([record.id, record.status, record.fence]).toEqual([id, 'stuck', 3]);
+    });
   });
 
   signalsConformance(get);

@@ -1,0 +1,392 @@
+import { describe, expect, it } from 'vitest';
+import type { SagaStore } from '../../src/saga/index.ts';
+import { saga } from '../../src/saga/index.ts';
+import { countingSignal } from '../support/counting-signal.ts';
+import { gate, outcomeOf } from '../support/gate.ts';
+import { LEASE_MS, bed, broken, chain, counted, never, storeOf } from './kit.ts';
+import type { Fate, Life } from './kit.ts';
+
+describe('results', () => {
+  it('are asked for again while the store fails, until the signal of who waits aborts or the runner closes', async () => {
+    const own = bed();
+    const def = chain(1);
+    await (await own.runner([def]).start(def, 1, { id: 'x' })).result();
+    for (const verb of ['init', 'get', 'load']) {
+      let isDown = true;
+      const store = storeOf(own.store, { isDead: false }, (asked) => (isDown && asked === verb ? 'refuse' : undefined));
+      const other = own.runner([def], { store });
+      const result = other.handle('x').result();
+      await own.pass(10_000);
+      expect(await outcomeOf(result)).toEqual({ state: 'pending' });
+      expect(own.events.filter(({ type }) => type === 'store-fault').length).toBeGreaterThan(5);
+      isDown = false;
+      await own.pass(1000);
+      expect(await result).toEqual({ s0: 0 });
+      await other.close();
+    }
+  });
+
+  it('are given up when a signal aborts, for who gave it alone, and then nobody asks and nothing listens', async () => {
+    const own = bed();
+    const { store, calls } = counted(own.store);
+    const slow = gate();
+    const def = saga('order').step('a', { run: () => slow.promise });
+    await own.runner([def]).start(def, undefined, { id: 'x' });
+    const waiter = own.runner([def], { store });
+    const counting = countingSignal();
+    const { signal } = counting;
+    const reason = new Error('no time');
+    const first = waiter.handle('x').result({ signal });
+    const second = waiter.handle('x').result();
+    await own.pass(10);
+    counting.abort(reason);
+    await expect(first).rejects.toBe(reason);
+    expect([await outcomeOf(second), counting.listeners]).toEqual([{ state: 'pending' }, 0]);
+    await expect(waiter.handle('x').result({ signal })).rejects.toBe(reason);
+    const third = new AbortController();
+    const rejected = expect(waiter.handle('y').result({ signal: third.signal })).rejects.toThrow('the store has no');
+    await own.pass(3000);
+    await rejected;
+    slow.open();
+    await own.pass(1000);
+    await second;
+    const left = waiter.handle('z').result({ signal: third.signal });
+    left.catch(() => undefined);
+    third.abort();
+    await own.pass(10);
+    const asked = calls['get'];
+    await own.pass(10_000);
+    expect(calls['get']).toBe(asked);
+  });
+
+  it('come from no step that is called for them, where a definition has changed under its version', async () => {
+    const own = bed();
+    let calls = 0;
+    const before = saga('order').step('a', { run: () => 1 });
+    const after = saga('order')
+      .step('a', { run: () => 1 })
+      .step('b', { run: () => ++calls });
+    await (await own.runner([before]).start(before, undefined, { id: 'x' })).result();
+    await expect(own.runner([after]).handle('x').result()).rejects.toThrow('order has changed under its version');
+    expect(calls).toBe(0);
+  });
+
+  it('are waited for where a stuck saga is retried while its log is read', async () => {
+    const own = bed();
+    let isBroken = true;
+    const slow = gate();
+    const def = saga('order').step('a', {
+      kind: 'retriable',
+      retry: { maxAttempts: 1 },
+      run: () => {
+        if (isBroken) throw new Error('no');
+        return slow.promise.then(() => 'done');
+      },
+    });
+    const here = own.runner([def]);
+    const stuck = await here.start(def, undefined, { id: 'x' });
+    await expect(stuck.result()).rejects.toMatchObject({ code: 'ERR_SAGA_STUCK' });
+    isBroken = false;
+    let reads = 0;
+    const store = new Proxy(storeOf(own.store, { isDead: false }), {
+      get: (target, verb: Exclude<keyof SagaStore, symbol | number>) => {
+        if (verb !== 'load') return target[verb];
+        return async (id: string) => {
+          if (reads++ === 0) await here.retry('x');
+          await own.pass(10);
+          // As it is once the retried one has written something.
+          const snapshot = (await target.load(id))!;
+          return { ...snapshot, record: { ...snapshot.record, status: 'running' } };
+        };
+      },
+    });
+    const result = own.runner([def], { store }).handle('x').result();
+    await own.pass(10);
+    expect((await outcomeOf(result)).state).toBe('pending');
+    slow.open();
+    await own.pass(10);
+    expect(reads).toBe(1);
+  });
+});
+
+describe('a start', () => {
+  it('is asked for again under a new lease where the old one ends before the store answers', async () => {
+    for (const fate of ['refuse', 'lose'] as const) {
+      const own = bed();
+      let isDown = false;
+      const store = storeOf(own.store, { isDead: false }, (): Fate => (isDown ? fate : undefined));
+      let calls = 0;
+      const def = saga('order').step('a', { run: () => ++calls });
+      const runner = own.runner([def], { store });
+      await (await runner.start(def, undefined, { id: 'first' })).result();
+      await own.pass(LEASE_MS / 2);
+      isDown = true;
+      const [started, late] = [runner.start(def, undefined, { id: 'x' }), runner.start(def, undefined, { id: 'y' })];
+      let settled = 0;
+      void started.then(() => settled++);
+      void late.then(() => settled++);
+      // The last renewal was a while before, so the lease ends before this has been tried for as long as a lease.
+      while (own.clock.now() < 1.4 * LEASE_MS) await own.pass(500);
+      expect([settled, own.clock.now() > (4 / 3) * LEASE_MS]).toEqual([0, true]);
+      isDown = false;
+      await own.pass(1000);
+      const handles = [await started, await late];
+      await own.pass(LEASE_MS);
+      const results = await Promise.all(handles.map((handle) => handle.result()));
+      expect(results.map((result) => (result as { a: number }).a).sort()).toEqual([2, 3]);
+      await runner.close();
+      expect(own.clock.pendingTimers).toBe(0);
+    }
+  });
+
+  it('rejects with the error of the store where no new lease is to be had in time either', async () => {
+    const own = bed();
+    let isDown = false;
+    const store = storeOf(own.store, { isDead: false }, () => (isDown ? 'refuse' : undefined));
+    const def = chain(1);
+    const runner = own.runner([def], { store });
+    await runner.get('x');
+    isDown = true;
+    await expect(runner.start(def, 1)).rejects.toThrow('enlist: the store is down');
+    isDown = false;
+    await runner.start(def, 1);
+    await own.pass(LEASE_MS / 2);
+    isDown = true;
+    const started = runner.start(def, 1);
+    started.catch(() => undefined);
+    await own.pass(0.9 * LEASE_MS);
+    expect((await outcomeOf(started)).state).toBe('pending');
+    await own.pass(0.2 * LEASE_MS);
+    await expect(started).rejects.toThrow('enlist: the store is down');
+    await runner.close();
+    expect(own.clock.pendingTimers).toBe(0);
+  });
+
+  it('rejects with LeaseLostError when the runner closes before the store answers', async () => {
+    const own = bed();
+    const store = storeOf(own.store, { isDead: false }, (verb) => (verb === 'create' ? 'refuse' : undefined));
+    const def = chain(1);
+    const runner = own.runner([def], { store });
+    const started = runner.start(def, 1);
+    started.catch(() => undefined);
+    await own.pass(1000);
+    await runner.close();
+    await expect(started).rejects.toMatchObject({ code: 'ERR_SAGA_LEASE_LOST' });
+  });
+});
+
+describe('looking for work', () => {
+  it('goes on every `pollMs`, however many sagas are started meanwhile', async () => {
+    const own = bed();
+    const at: number[] = [];
+    const def = saga('nap')
+      .sleep('s', 5000)
+      .step('a', { run: () => void at.push(own.clock.now()) });
+    const busy = chain(1);
+    const runner = own.runner([def, busy]);
+    await runner.start(def, undefined);
+    for (let k = 0; k < 40; k++) {
+      await (await runner.start(busy, k)).result();
+      await own.pass(250);
+    }
+    expect(at).toEqual([expect.toSatisfy((ms: number) => ms >= 5000 && ms <= 6100)]);
+  });
+
+  it('that is asked for while it looks is done once more, as what it has read may be older', async () => {
+    const own = bed();
+    const slow = gate();
+    let isSlow = false;
+    const store = new Proxy(storeOf(own.store, { isDead: false }), {
+      get: (target, verb: Exclude<keyof SagaStore, symbol | number>) => {
+        if (verb !== 'claim') return target[verb];
+        return async (...args: Parameters<SagaStore['claim']>) => {
+          const claimed = await target.claim(...args);
+          if (isSlow) await slow.promise;
+          return claimed;
+        };
+      },
+    });
+    const def = saga('order').event('paid');
+    const runner = own.runner([def], { store, pollMs: 60_000 });
+    await runner.start(def, undefined, { id: 'x' });
+    await own.pass(10);
+    isSlow = true;
+    void runner.recover();
+    await own.pass(10);
+    await runner.signal('x', 'paid', 1);
+    isSlow = false;
+    slow.open();
+    await own.pass(50);
+    expect((await own.store.get(['x']))[0]!.status).toBe('completed');
+  });
+
+  it('is woken by a store that can tell, which then also has a running step hear of a cancellation', async () => {
+    const own = bed();
+    let wake: (worker?: string) => void = () => {};
+    let ended = 0;
+    const store = Object.assign(storeOf(own.store, { isDead: false }), {
+      subscribe: async (fn: (worker?: string) => void) => {
+        wake = fn;
+        return async () => void ended++;
+      },
+    });
+    const def = saga('order')
+      .event('paid')
+      .step('b', {
+        run: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      });
+    const runner = own.runner([def], { store: new Proxy(store, {}), pollMs: 60_000, leaseMs: 300_000 });
+    const handle = await runner.start(def, undefined, { id: 'x' });
+    const result = handle.result();
+    result.catch(() => undefined);
+    await own.pass(100);
+    await own.store.signal('x', { name: 'paid', payload: '1' });
+    await own.pass(100);
+    expect((await own.store.get(['x']))[0]!.worker).toBeNull();
+    wake();
+    await own.pass(20);
+    const [record] = await own.store.get(['x']);
+    expect(record!.worker).not.toBeNull();
+    await own.store.cancel('x', 'why');
+    wake('another worker');
+    await own.pass(20);
+    expect((await outcomeOf(result)).state).toBe('pending');
+    wake(record!.worker!);
+    wake(record!.worker!);
+    await own.pass(20);
+    await expect(result).rejects.toMatchObject({ cause: { code: 'ERR_SAGA_CANCELLED', reason: 'why' } });
+    await runner.close();
+    expect([ended, own.clock.pendingTimers]).toEqual([1, 0]);
+  });
+});
+
+describe('a stuck saga', () => {
+  it('can be retried again where the answer to the first retry was lost', async () => {
+    const own = bed();
+    let fate: Fate;
+    const store = storeOf(own.store, { isDead: false }, (verb, after) =>
+      verb === 'claim' && !after ? fate : undefined,
+    );
+    let isBroken = true;
+    const def = saga('order').step('a', {
+      kind: 'retriable',
+      retry: { maxAttempts: 1 },
+      run: () => {
+        if (isBroken) throw broken();
+        return 'done';
+      },
+    });
+    const runner = own.runner([def], { store });
+    await expect((await runner.start(def, undefined, { id: 'x' })).result()).rejects.toMatchObject({ step: 'a' });
+    isBroken = false;
+    fate = 'lose';
+    await expect(runner.retry('x')).rejects.toThrow('the answer is lost');
+    fate = undefined;
+    const [first, second] = await Promise.all([runner.retry('x'), runner.retry('x')]);
+    expect([first, second]).toEqual([true, false]);
+    expect(await runner.handle('x').result()).toEqual({ a: 'done' });
+  });
+});
+
+describe('a saga of which a step meets the error of another runner', () => {
+  it('is undone as by any other error, and is not taken for lost', async () => {
+    const own = bed();
+    const undone: unknown[] = [];
+    const other = own.runner([]);
+    await other.close();
+    const def = saga('order')
+      .step('a', { run: () => 1, compensate: () => void undone.push('a') })
+      .step('b', {
+        run: async () => {
+          await other.get('y');
+        },
+        // It may have asked for something before it was closed.
+        compensate: ({ outcome }) => void undone.push(outcome),
+      });
+    const handle = await own.runner([def]).start(def, undefined);
+    await expect(handle.result()).rejects.toMatchObject({ step: 'b', cause: { code: 'ERR_SAGA_LEASE_LOST' } });
+    await expect(def.run()).rejects.toMatchObject({ step: 'b', cause: { code: 'ERR_SAGA_LEASE_LOST' } });
+    expect(undone).toEqual(['unknown', 'a', 'unknown', 'a']);
+  });
+
+  it('waits for its runs before it is undone, also where that error aborted it', async () => {
+    const own = bed();
+    const trace: string[] = [];
+    const slow = gate();
+    const controller = new AbortController();
+    const other = own.runner([]);
+    await other.close();
+    const reason: unknown = await other.get('y').catch((error: unknown) => error);
+    const def = saga('order')
+      .step('a', { run: () => 1, compensate: () => void trace.push('undo a') })
+      .step('b', { run: () => slow.promise.then(() => void trace.push('b')) });
+    const running = def.run(undefined, { clock: own.clock, signal: controller.signal });
+    running.catch(() => undefined);
+    await own.pass(1);
+    controller.abort(reason);
+    await own.pass(1000);
+    expect(trace).toEqual([]);
+    slow.open();
+    await own.pass(1);
+    await expect(running).rejects.toMatchObject({ code: 'ERR_SAGA_COMPENSATED' });
+    expect(trace).toEqual(['b', 'undo a']);
+  });
+});
+
+describe('a cancellation', () => {
+  it('that came before the end counts, also where the last step completes after all, and over a crash', async () => {
+    const own = bed();
+    const undone: string[] = [];
+    const slow = gate();
+    let lives = 0;
+    const life: Life = { isDead: false };
+    const def = saga('order').step('a', {
+      run: () => slow.promise,
+      compensate: () => {
+        undone.push(`life ${++lives}`);
+        if (lives > 1) return;
+        life.isDead = true;
+        return never();
+      },
+    });
+    const runner = own.runner([def], { store: storeOf(own.store, life) });
+    await runner.start(def, undefined, { id: 'x' });
+    await own.pass(10);
+    expect(await runner.cancel('x', 'why')).toBe(true);
+    slow.open();
+    await own.pass(LEASE_MS);
+    const [handle] = await own.runner([def]).recover();
+    await expect(handle!.result()).rejects.toMatchObject({ step: '', cause: { code: 'ERR_SAGA_CANCELLED' } });
+    expect(undone).toEqual(['life 1', 'life 2']);
+  });
+});
+
+describe('a step that is about to begin', () => {
+  it('does not begin where the saga is cancelled while what came before is stored', async () => {
+    const own = bed();
+    const slow = gate();
+    const calls: string[] = [];
+    const store = new Proxy(storeOf(own.store, { isDead: false }), {
+      get: (target, verb: Exclude<keyof SagaStore, symbol | number>) => {
+        if (verb !== 'write') return target[verb];
+        return async (...args: Parameters<SagaStore['write']>) => {
+          await slow.promise;
+          return target.write(...args);
+        };
+      },
+    });
+    const def = saga('order')
+      .step('a', { run: () => void calls.push('a'), compensate: () => void calls.push('undo a') })
+      .step('b', { run: () => calls.push('b') && never() });
+    const runner = own.runner([def], { store });
+    const handle = await runner.start(def, undefined, { id: 'x' });
+    const result = handle.result();
+    result.catch(() => undefined);
+    await own.pass(10);
+    await runner.cancel('x', 'why');
+    slow.open();
+    await own.pass(10);
+    await expect(result).rejects.toMatchObject({ cause: { reason: 'why' } });
+    expect(calls).toEqual(['a', 'undo a']);
+  });
+});
