@@ -6,7 +6,7 @@ import type { Observation, ObserveOptions, Row } from './observation.ts';
 import { level, Observed, total } from './observation.ts';
 
 const PREFIX = 'db.client.connection';
-const POOL_NAME = `${PREFIX}.pool.name`;
+const POOL_NAME = 'db.client.connection.pool.name';
 
 /** What `poolMetrics` reads: name, unit and description, after the conventions. */
 const LEVELS: Readonly<Record<string, readonly [unit: string, description: string]>> = {
