@@ -82,18 +82,17 @@ describe('publishing', () => {
     expect(module.lookups()).toBe(1);
   });
 
-  it.each([
-    ['has no module of the kind', () => undefined],
-    ['has no way to ask for one', undefined],
-  ])('does nothing where the runtime %s', (_, getBuiltinModule) => {
-    using _modules = replaceModules(getBuiltinModule);
-    const heard: unknown[] = [];
-    const stop = subscribeEvents('hedge', (message) => heard.push(message));
-    publishEvents('hedge', { name: 'one' })({ type: 'hedge', attempt: 2 });
-    publishDecisions({ name: 'one' })('key', opaque());
-    publishCache({ name: 'one' }).onRemoval('key', 1, 'deleted');
-    stop();
-    expect(heard).toEqual([]);
+  it('does nothing where the runtime has no diagnostics channels', () => {
+    for (const getBuiltinModule of [() => undefined, undefined]) {
+      using _modules = replaceModules(getBuiltinModule);
+      const heard: unknown[] = [];
+      const stop = subscribeEvents('hedge', (message) => heard.push(message));
+      publishEvents('hedge', { name: 'one' })({ type: 'hedge', attempt: 2 });
+      publishDecisions({ name: 'one' })('key', opaque());
+      publishCache({ name: 'one' }).onRemoval('key', 1, 'deleted');
+      stop();
+      expect(heard).toEqual([]);
+    }
   });
 });
 

@@ -12,7 +12,7 @@ const fail = (): never => {
 };
 
 describe('events', () => {
-  it('are counted by type, and by reason where that is one of a few words', async () => {
+  it('events are counted by type, and by reason where that is one of a few words', async () => {
     const { meter, collect, made } = fakeMeter();
     const policy = retry({
       maxAttempts: 3,
@@ -38,7 +38,7 @@ describe('events', () => {
     });
   });
 
-  it('of sagas are counted by definition', async () => {
+  it('events of sagas are counted by definition', async () => {
     const { meter, collect } = fakeMeter();
     const order = saga<string>('order').step('place', { run: () => 1 });
     const clock = createVirtualClock();
@@ -70,13 +70,13 @@ describe('events', () => {
     'shared-circuit',
     'timeout',
     'worker-lease',
-  ] satisfies CountedKind[])('of %s are counted under its name', (kind) => {
+  ] satisfies CountedKind[])('events of %s are counted under its name', (kind) => {
     const { meter, collect } = fakeMeter();
     countEvents(meter, kind, { name: 'one' })({ type: 'happened' });
     expect(collect()).toEqual({ [`holdfast.${kind.replaceAll('-', '_')}.events{one,happened}`]: 1 });
   });
 
-  it('are counted together by primitives that share a listener, and no more once it is disposed', async () => {
+  it('events are counted together by primitives that share a listener, and no more once it is disposed', async () => {
     const { meter, collect } = fakeMeter();
     const onEvent = countEvents(meter, 'retry', { name: 'hosts' });
     const policies = [1, 2].map(() => retry({ maxAttempts: 2, backoff: () => 0, onEvent }));
@@ -87,7 +87,7 @@ describe('events', () => {
     expect(collect()).toEqual({});
   });
 
-  it('take 200 names from outside and call all further ones other', () => {
+  it('events take 200 names from outside and call all further ones other', () => {
     const { meter, collect } = fakeMeter();
     const tell = countEvents(meter, 'saga', { name: 'orders' });
     for (let k = 0; k < 1_000; k++) tell({ type: 'completed', name: `saga ${k}` } as never);
@@ -96,7 +96,7 @@ describe('events', () => {
     expect(values['holdfast.saga.events{orders,completed,other}']).toBe(800);
   });
 
-  it('of an unknown kind are refused', () => {
+  it('events of an unknown kind are refused', () => {
     const { meter } = fakeMeter();
     expect(() => countEvents(meter, 'pools' as never, { name: 'one' })).toThrow(RangeError);
     expect(() => countEvents(meter, 'toString' as never, { name: 'one' })).toThrow(RangeError);
@@ -106,7 +106,7 @@ describe('events', () => {
 });
 
 describe('decisions', () => {
-  it('are counted by policy and outcome, also where a limiter only tries a limit out', () => {
+  it('decisions are counted by policy and outcome, also where a limiter only tries a limit out', () => {
     const { meter, collect } = fakeMeter();
     const clock = createVirtualClock();
     const onDecision = countDecisions(meter, { name: 'api' });
@@ -122,7 +122,7 @@ describe('decisions', () => {
     });
   });
 
-  it('of a limiter over a store are counted by who made them', () => {
+  it('decisions of a limiter over a store are counted by who made them', () => {
     const { meter, collect, made } = fakeMeter();
     const count = countDecisions(meter, { name: 'api' });
     for (const source of ['store', 'store', 'fallback'] as const)

@@ -7,7 +7,7 @@ import { heapGrowth } from '../support/leaks.ts';
 import { fakeMeter } from './kit.ts';
 
 describe('memory', () => {
-  it.each([true, false])('does not grow with 10 000 instances made and closed (series end: %s)', async (endsSeries) => {
+  it.each([true, false])('memory does not grow with 10 000 instances made and closed', async (endsSeries) => {
     const { meter: noting, collect } = fakeMeter(endsSeries);
     // The fake notes what a histogram gets.
     const meter: Meter = { ...noting, createHistogram: () => ({ record: () => {}, remove: () => {} }) };
@@ -24,7 +24,7 @@ describe('memory', () => {
     expect(grown).toBeLessThan(200_000);
   });
 
-  it('does not grow with values from outside', async () => {
+  it('memory does not grow with values from outside', async () => {
     const { meter } = fakeMeter();
     const tell = countEvents(meter, 'saga', { name: 'orders' });
     const grown = await heapGrowth((k) => tell({ type: 'completed', name: `saga ${k}` } as never), {

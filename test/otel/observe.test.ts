@@ -31,7 +31,7 @@ const fail = (): never => {
 };
 
 describe('pools', () => {
-  it('are shown under the names, units and attributes of the conventions, and the rest under our own', async () => {
+  it('a pool is shown under the names, units and attributes of the conventions, and the rest under names of our own', async () => {
     const { meter, made, collect, records } = fakeMeter();
     const clock = createVirtualClock();
     const pool = createPool({ create: () => ({}), max: 1, minIdle: 1, name: 'orders', clock });
@@ -83,7 +83,7 @@ describe('pools', () => {
     ]);
   });
 
-  it('with keys are shown as one', async () => {
+  it('a keyed pool is shown as one pool', async () => {
     const { meter, collect, made } = fakeMeter();
     const pool = createKeyedPool({ create: (key: string) => ({ key }), max: 3 });
     using _observation = observePool(meter, pool, { name: 'hosts' });
@@ -96,7 +96,7 @@ describe('pools', () => {
 });
 
 describe('circuit breakers', () => {
-  it('are shown by state, with transitions and what they turned away', async () => {
+  it('a circuit is shown by state, with its transitions and what it turned away', async () => {
     const { meter, collect } = fakeMeter();
     const clock = createVirtualClock();
     const circuit = createCircuitBreaker({
@@ -135,7 +135,7 @@ describe('circuit breakers', () => {
 });
 
 describe('caches', () => {
-  it('are shown with what reads found, and with loads', async () => {
+  it('a cache is shown with what reads found, and with its loads', async () => {
     const { meter, collect, made } = fakeMeter();
     const clock = createVirtualClock();
     const cache = createCache<string, number>({ maxEntries: 2, ttlMs: 1_000, staleIfErrorMs: 1_000, clock });
@@ -164,7 +164,7 @@ describe('caches', () => {
 });
 
 describe('everything else', () => {
-  it('is shown by what stats() and members say', async () => {
+  it('a bulkhead, limiter, queue, throttle or flight is shown by what it says of itself', async () => {
     const { meter, collect } = fakeMeter();
     const clock = createVirtualClock();
     const open = gate();

@@ -20,7 +20,7 @@ async function samples(registry: client.Registry): Promise<string[]> {
 }
 
 describe('prom-client', () => {
-  it('shows the same numbers under the names that Prometheus has for them', async () => {
+  it('prom-client shows the same numbers under the names that Prometheus has for them', async () => {
     const registry = new client.Registry();
     const meter = promMeter(client, registry);
     const clock = createVirtualClock();
@@ -57,7 +57,7 @@ describe('prom-client', () => {
     expect(await samples(registry)).toEqual(lines);
   });
 
-  it('has no series of what is closed, and no metric without a series', async () => {
+  it('prom-client has no series of what is closed, and no metric without a series', async () => {
     const registry = new client.Registry();
     const meter = promMeter(client, registry);
     const bulkheads = ['a', 'b'].map((name) => observeBulkhead(meter, createBulkhead({ maxConcurrent: 1 }), { name }));
@@ -77,7 +77,7 @@ describe('prom-client', () => {
     expect(await samples(registry)).toHaveLength(3);
   });
 
-  it('does not grow with 10 000 instances made and closed', async () => {
+  it('prom-client does not grow with 10 000 instances made and closed', async () => {
     const registry = new client.Registry();
     const meter = promMeter(client, registry);
     for (let k = 0; k < 10_000; k++) {
@@ -95,7 +95,7 @@ describe('prom-client', () => {
     expect(registry.getMetricsAsArray().length).toBeLessThanOrEqual(3);
   }, 60_000);
 
-  it('is the default registry where none is given, and anything else is refused', () => {
+  it('prom-client has its default registry where none is given, and anything else is refused', () => {
     const observation = observeBulkhead(promMeter(client), createBulkhead({ maxConcurrent: 1 }), { name: 'reports' });
     expect(client.register.getSingleMetric('holdfast_bulkhead_queued')).toBeDefined();
     observation.close();

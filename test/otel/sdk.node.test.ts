@@ -68,7 +68,7 @@ const fail = (): never => {
 };
 
 describe('metrics of the OpenTelemetry SDK', () => {
-  it('say of names, units, attributes and values what stats() and the conventions do', async () => {
+  it('the SDK says of names, units, attributes and values what the conventions and stats() do', async () => {
     await using otel = sdk();
     const clock = createVirtualClock();
     const pool = createPool({ create: () => ({}), max: 2, name: 'orders', clock });
@@ -107,7 +107,7 @@ describe('metrics of the OpenTelemetry SDK', () => {
     expect(pointsOf(metrics, 'holdfast.pool.created')).toEqual({ orders: pool.stats().created });
   });
 
-  it('show circuits, caches, bulkheads and decisions', async () => {
+  it('the SDK shows circuits, caches, bulkheads and decisions', async () => {
     await using otel = sdk();
     const circuit = createCircuitBreaker({ name: 'payments', trip: consecutiveFailures(1), openDurationMs: 1e6 });
     observeCircuitBreaker(otel.meter, circuit);
@@ -136,7 +136,7 @@ describe('metrics of the OpenTelemetry SDK', () => {
     expect(pointsOf(metrics, 'holdfast.rate_limit.decisions')).toEqual({ 'api,day,allowed': 1, 'api,day,refused': 2 });
   });
 
-  it('show levels as 0 once what they show is closed, and nothing new under delta temporality', async () => {
+  it('the SDK shows levels as 0 once what they show is closed, and nothing more under delta temporality', async () => {
     await using otel = sdk();
     const open = gate();
     const bulkhead = createBulkhead({ maxConcurrent: 1 });
@@ -155,7 +155,7 @@ describe('metrics of the OpenTelemetry SDK', () => {
     await running;
   });
 
-  it('lose no value of others when one is closed', async () => {
+  it('the SDK loses no value of others when one is closed', async () => {
     await using otel = sdk();
     const first = observeBulkhead(otel.meter, createBulkhead({ maxConcurrent: 1 }), { name: 'first' });
     const cache = createCache<string, number>({ maxEntries: 10 });
@@ -169,7 +169,7 @@ describe('metrics of the OpenTelemetry SDK', () => {
     }
   });
 
-  it('do not grow with 10 000 instances made and closed, nor reach the limit of the SDK', async () => {
+  it('the SDK does not grow with 10 000 instances made and closed, nor reaches its limit', async () => {
     await using otel = sdk();
     const sizes: number[] = [];
     for (let k = 0; k < 10_000; k++) {
@@ -214,7 +214,7 @@ describe('spans of the OpenTelemetry SDK', () => {
     return Object.fromEntries(spans.map((span) => [span.name, nameOf(span.parentSpanContext?.spanId)]));
   }
 
-  it('are the active ones for all inside them, and children of the caller', async () => {
+  it('spans are the active ones for all inside them, and children of the caller', async () => {
     exporter.reset();
     const policy = pipeline(
       tracePolicy(tracer, { name: 'all' }),
@@ -245,7 +245,7 @@ describe('spans of the OpenTelemetry SDK', () => {
     });
   });
 
-  it('are the parents of what their own operation does although another call made room for it, with the context', async () => {
+  it('spans are the parents of what their own operation does although another call made room for it, with the context', async () => {
     exporter.reset();
     const open = gate();
     const bulkhead = createBulkhead({ maxConcurrent: 1, maxQueue: 10 });

@@ -31,7 +31,7 @@ afterEach(() => {
 });
 
 describe('those of one name', () => {
-  it('add up, and the highest of their shares is shown', () => {
+  it('those of one name add up, and the highest of their shares is shown', () => {
     const { meter, collect } = fakeMeter();
     for (const inFlight of [1, 2, 4]) observeBulkhead(meter, bulkheadWith({ inFlight }), { name: 'reports' });
     for (const rejectProbability of [0.1, 0.7, 0.2]) observeThrottle(meter, { rejectProbability }, { name: 'search' });
@@ -41,7 +41,7 @@ describe('those of one name', () => {
     });
   });
 
-  it.each([true, false])('a total never falls while one of its name is open (series end: %s)', (endsSeries) => {
+  it.each([true, false])('a total never falls while one of its name is open', (endsSeries) => {
     const { meter, collect } = fakeMeter(endsSeries);
     const first = observeBulkhead(meter, bulkheadWith({ rejected: 5 }), { name: 'reports' });
     const second = observeBulkhead(meter, bulkheadWith({ rejected: 2 }), { name: 'reports' });
@@ -56,7 +56,7 @@ describe('those of one name', () => {
     expect(rejected()).toEqual({ reports: endsSeries ? 1 : 8 });
   });
 
-  it('are told apart from those of another', () => {
+  it('those of one name are told apart from those of another', () => {
     const { meter, collect } = fakeMeter();
     observeBulkhead(meter, bulkheadWith({ queued: 1 }), { name: 'a' });
     observeBulkhead(meter, bulkheadWith({ queued: 2 }), { name: 'b' });
@@ -65,7 +65,7 @@ describe('those of one name', () => {
 });
 
 describe('the end', () => {
-  it('of an observation ends its series, levels with a last 0 where the meter keeps what it was shown', async () => {
+  it('closing an observation ends its series, levels with a last 0 where the meter keeps what it was shown', async () => {
     const { meter, collect, callbacks } = fakeMeter();
     const observation = observeBulkhead(meter, bulkheadWith({ inFlight: 3, rejected: 4 }), { name: 'reports' });
     expect(callbacks()).toBe(3);
@@ -77,7 +77,7 @@ describe('the end', () => {
     expect(collect()).toEqual({});
   });
 
-  it('of an observation ends its series at once where the meter forgets them', () => {
+  it('closing an observation ends its series at once where the meter forgets them', () => {
     const { meter, collect, callbacks, records } = fakeMeter(true);
     {
       using _one = observeBulkhead(meter, bulkheadWith({ inFlight: 3 }), { name: 'reports' });
@@ -95,7 +95,7 @@ describe('the end', () => {
     ]);
   });
 
-  it('leaves no callback on the meter and no listener on the primitive', async () => {
+  it('closing leaves no callback on the meter and no listener on the primitive', async () => {
     const { meter, collect, callbacks, records } = fakeMeter();
     const one = circuit('one');
     const pool = createPool({ create: () => 1 });
@@ -112,7 +112,7 @@ describe('the end', () => {
     expect(callbacks()).toBe(0);
   });
 
-  it('is taken back when one of the name comes before the meter has seen it', async () => {
+  it('closing is taken back when one of the name comes before the meter has seen it', async () => {
     const { meter, collect, callbacks } = fakeMeter();
     observeBulkhead(meter, bulkheadWith({ inFlight: 3 }), { name: 'reports' }).close();
     observeBulkhead(meter, bulkheadWith({ inFlight: 1 }), { name: 'reports' });
@@ -124,7 +124,7 @@ describe('the end', () => {
 });
 
 describe('names', () => {
-  it('are taken up to 200 of a kind, and all further ones are called other and add up', () => {
+  it('the first 200 names of a kind are taken, and all further ones are called other and add up', () => {
     const { meter, collect } = fakeMeter();
     for (let k = 0; k < 210; k++) observeBulkhead(meter, bulkheadWith({ queued: 1 }), { name: `name ${k}` });
     const queued = only(collect(), 'holdfast.bulkhead.queued');
@@ -134,7 +134,7 @@ describe('names', () => {
     expect(only(collect(), 'holdfast.throttle.reject_probability')).toEqual({ 'name 300': 0.5 });
   });
 
-  it('that have been taken stay taken where a meter keeps series, and are free again where they end', () => {
+  it('names stay taken where a meter keeps series, and are free again where it ends them', () => {
     for (const endsSeries of [false, true]) {
       const { meter, collect } = fakeMeter(endsSeries);
       for (let k = 0; k < 300; k++) observeBulkhead(meter, bulkheadWith({}), { name: `name ${k}` }).close();
@@ -148,31 +148,28 @@ describe('names', () => {
     }
   });
 
-  it.each([true, false])(
-    'of 10 000 instances made and closed leave a bounded number of series (series end: %s)',
-    async (endsSeries) => {
-      const { meter, collect, callbacks, made } = fakeMeter(endsSeries);
-      const seen = new Set<string>();
-      for (let k = 0; k < 10_000; k++) {
-        const one = circuit(`circuit ${k}`);
-        const observation = observeCircuitBreaker(meter, one);
-        one.trip();
-        if (k % 1_000 === 0) for (const key of Object.keys(collect())) seen.add(key);
-        observation.close();
-      }
-      const rest = collect();
-      await flush();
-      expect(made.size).toBe(7);
-      expect(callbacks()).toBe(0);
-      expect(Object.keys(rest).length).toBeLessThanOrEqual(endsSeries ? 0 : 201 * 9);
-      expect(collect()).toEqual({});
-      expect(seen.size).toBeLessThanOrEqual(201 * 12);
-    },
-  );
+  it.each([true, false])('10 000 instances made and closed leave a bounded number of series', async (endsSeries) => {
+    const { meter, collect, callbacks, made } = fakeMeter(endsSeries);
+    const seen = new Set<string>();
+    for (let k = 0; k < 10_000; k++) {
+      const one = circuit(`circuit ${k}`);
+      const observation = observeCircuitBreaker(meter, one);
+      one.trip();
+      if (k % 1_000 === 0) for (const key of Object.keys(collect())) seen.add(key);
+      observation.close();
+    }
+    const rest = collect();
+    await flush();
+    expect(made.size).toBe(7);
+    expect(callbacks()).toBe(0);
+    expect(Object.keys(rest).length).toBeLessThanOrEqual(endsSeries ? 0 : 201 * 9);
+    expect(collect()).toEqual({});
+    expect(seen.size).toBeLessThanOrEqual(201 * 12);
+  });
 });
 
 describe('labels', () => {
-  it('are names and words of the library alone, never a key, an id or a message', () => {
+  it('labels are names and words of the library alone, never a key, an id or a message', () => {
     const { meter, made, collect } = fakeMeter();
     const decided = countDecisions(meter, { name: 'api' });
     const secret = 'secret-4711';
@@ -194,7 +191,7 @@ describe('labels', () => {
 });
 
 describe('faults', () => {
-  it('of a meter are reported and change nothing of what is observed', async () => {
+  it('a meter that throws is reported and changes nothing of what is observed', async () => {
     const reports: unknown[] = [];
     vi.stubGlobal('reportError', (error: unknown) => void reports.push(error));
     const broken = (): never => {
@@ -232,7 +229,7 @@ describe('faults', () => {
     expect(new Set(reports.map(String))).toEqual(new Set(['Error: bad meter']));
   });
 
-  it('of one that is read hide nothing else', () => {
+  it('a primitive that throws when it is read hides nothing else', () => {
     const reports: unknown[] = [];
     vi.stubGlobal('reportError', (error: unknown) => void reports.push(error));
     const { meter, collect } = fakeMeter();

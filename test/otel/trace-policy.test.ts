@@ -51,7 +51,7 @@ afterEach(() => {
 });
 
 describe('a span', () => {
-  it('is made for each call, and ends once with its outcome and the type of its error', async () => {
+  it('a span is made for each call, and ends once with its outcome and the type of its error', async () => {
     const { tracer, spans } = fakeTracer();
     const clock = createVirtualClock();
     const circuit = createCircuitBreaker({ trip: consecutiveFailures(3), openDurationMs: 1_000, clock });
@@ -85,13 +85,16 @@ describe('a span', () => {
     expect(JSON.stringify(spans)).not.toContain('secret');
   });
 
-  it.each([undefined, null, 5, 'text', Object.create(null)])('has a type for whatever is thrown: %o', async (error) => {
-    const { tracer, spans } = fakeTracer();
-    await tracePolicy(tracer, { name: 'x' }).runOutcome(() => Promise.reject(error as Error));
-    expect(spans[0]!.attributes['error.type']).toBe('_OTHER');
-  });
+  it.each([undefined, null, 5, 'text', Object.create(null)])(
+    'a span has a type for whatever is thrown: %o',
+    async (error) => {
+      const { tracer, spans } = fakeTracer();
+      await tracePolicy(tracer, { name: 'x' }).runOutcome(() => Promise.reject(error as Error));
+      expect(spans[0]!.attributes['error.type']).toBe('_OTHER');
+    },
+  );
 
-  it('of a call that its caller aborts is no error', async () => {
+  it('a span of a call that its caller aborts is no error', async () => {
     const { tracer, spans } = fakeTracer();
     const controller = new AbortController();
     const waiting = tracePolicy(tracer, { name: 'charge' }).run(
@@ -106,7 +109,7 @@ describe('a span', () => {
     expect(spans[0]!.status).toBeUndefined();
   });
 
-  it('around a retry covers all attempts, and inside it one attempt', async () => {
+  it('a span around a retry covers all attempts, and one inside it one attempt', async () => {
     const outer = fakeTracer();
     const inner = fakeTracer();
     const again = retry({ maxAttempts: 3, backoff: () => 0 });
@@ -124,7 +127,7 @@ describe('a span', () => {
     ]);
   });
 
-  it('of a timeout outside of it ends when its operation does', async () => {
+  it('a span inside a timeout ends when its operation does', async () => {
     const { tracer, spans } = fakeTracer();
     const clock = createVirtualClock();
     const open = gate();
@@ -141,7 +144,7 @@ describe('a span', () => {
 
 describe('the call', () => {
   it.each(['startActiveSpan', 'after', 'setAttribute', 'setStatus', 'end'])(
-    'is the same when a tracer throws, in %s',
+    'a tracer that throws is reported and changes nothing of the call',
     async (method) => {
       const reports: unknown[] = [];
       vi.stubGlobal('reportError', (error: unknown) => void reports.push(error));
@@ -156,7 +159,7 @@ describe('the call', () => {
     },
   );
 
-  it('runs in its own context whoever starts it, where the context is given', async () => {
+  it('an operation runs in the context of its own span whoever starts it, where the context is given', async () => {
     let current = 'none';
     const context = {
       active: () => current,
@@ -194,7 +197,7 @@ describe('the call', () => {
     expect(seen).toEqual(['a', 'b', 'c']);
   });
 
-  it('keeps its signal and its failures where the context is given', async () => {
+  it('an operation keeps its signal and its failures where the context is given', async () => {
     const context = { active: () => 1, bind: <F>(_: never, target: F): F => target };
     const { tracer, spans } = fakeTracer();
     const policy = pipeline(retry({ maxAttempts: 2, backoff: () => 0 }), tracePolicy(tracer, { name: 'x', context }));
