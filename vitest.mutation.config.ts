@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: [
-      'test/{core,circuit-breaker,policy,bloom,ring,snowflake,rate-limit,http,pool,balance,singleflight,cache,saga,testing}/**/*.test.ts',
+      'test/{core,circuit-breaker,policy,bloom,ring,snowflake,rate-limit,http,pool,balance,singleflight,cache,saga,diagnostics,otel,testing}/**/*.test.ts',
     ],
     // Those of Node alone start processes and wait for real time; those of cost count steps, which mutated code distorts.
     exclude: ['**/*.node.test.ts', '**/*cost*.test.ts'],

@@ -14,6 +14,8 @@ export const entryPoints: Readonly<Record<string, string>> = {
   redis: 'src/redis/index.ts',
   postgres: 'src/postgres/index.ts',
   http: 'src/http/index.ts',
+  diagnostics: 'src/diagnostics/index.ts',
+  otel: 'src/otel/index.ts',
   saga: 'src/saga/index.ts',
   sqlite: 'src/sqlite/index.ts',
   testing: 'src/testing/index.ts',

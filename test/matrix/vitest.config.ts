@@ -52,7 +52,7 @@ export default defineConfig({
   plugins: [builtPackage()],
   test: {
     include: [
-      'test/{core,circuit-breaker,policy,bloom,ring,snowflake,rate-limit,http,pool,balance,singleflight,cache,saga,testing}/**/*.test.ts',
+      'test/{core,circuit-breaker,policy,bloom,ring,snowflake,rate-limit,http,pool,balance,singleflight,cache,saga,diagnostics,otel,testing}/**/*.test.ts',
     ],
     // Statistics and counts of steps over long runs are the same on every engine, and take longest.
     exclude: [

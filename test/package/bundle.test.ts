@@ -6,7 +6,7 @@ import { evaluate, importPaths } from './consumer.ts';
 import { bundle, contributors, distrustingBundle } from './measure.ts';
 
 const consumer = inject('consumer');
-const adapters: readonly string[] = ['redis', 'postgres', 'sqlite', 'http'];
+const adapters: readonly string[] = ['redis', 'postgres', 'sqlite', 'http', 'otel', 'diagnostics'];
 const apart = ['holdfast', ...['testing', ...adapters].map((name) => `holdfast/${name}`)];
 const primitivePaths = importPaths.filter((path) => !apart.includes(path));
 

@@ -1,0 +1,104 @@
+import { refuse } from '../core/check.ts';
+import type { Attributes, Histogram, InstrumentOptions, Meter, Observable } from './meter.ts';
+
+/** A registry of prom-client. */
+export interface PromRegistry {
+  removeSingleMetric(name: string): void;
+}
+
+/** What is used of a counter or gauge of prom-client. */
+export interface PromNumber {
+  reset(): void;
+  inc(labels: never, value: number): void;
+}
+
+/** What is used of a histogram of prom-client. */
+export interface PromHistogram {
+  observe(labels: never, value: number): void;
+  remove(labels: never): void;
+}
+
+/** What is used of prom-client, as `import client from 'prom-client'` gives it. */
+export interface PromClient {
+  readonly Counter: new (configuration: never) => PromNumber;
+  readonly Gauge: new (configuration: never) => PromNumber;
+  readonly Histogram: new (configuration: never) => PromHistogram;
+  /** The registry that is used when none is given. */
+  readonly register: PromRegistry;
+}
+
+/**
+ * Makes a meter of prom-client, for all functions here that take one.
+ *
+ * Metrics and labels are called as OpenTelemetry's rules for Prometheus have it: `_` for what is no letter or digit,
+ * then the unit, then `_total`: `db_client_connection_wait_time_seconds`. Values are read when the registry is scraped;
+ * a series ends with the last observation that shows it, a metric with its last series.
+ *
+ * @example
+ * ```ts
+ * import client from 'prom-client';
+ * import { observeBulkhead, promMeter } from 'holdfast/otel';
+ * import { createBulkhead } from 'holdfast/policy';
+ *
+ * const meter = promMeter(client);
+ * observeBulkhead(meter, createBulkhead({ maxConcurrent: 4 }), { name: 'reports' });
+ * console.log(await client.register.metrics());
+ * ```
+ *
+ * @throws TypeError when `client` is not prom-client.
+ */
+export function promMeter(client: PromClient, registry: PromRegistry = client?.register): Meter {
+  if (typeof client?.Gauge !== 'function') refuse('client', 'prom-client', client);
+  if (typeof registry?.removeSingleMetric !== 'function') refuse('registry', 'a registry of prom-client', registry);
+
+  const configured = (name: string, { unit, description, attributeNames }: InstrumentOptions, isTotal = false) => ({
+    name: `${plain(name)}${UNITS[unit] ?? ''}${isTotal ? '_total' : ''}`,
+    help: description,
+    labelNames: attributeNames.map(plain),
+    registers: [registry],
+  });
+
+  const observable =
+    (Metric: PromClient['Gauge'], isTotal: boolean) =>
+    (name: string, options: InstrumentOptions): Observable => {
+      const configuration = configured(name, options, isTotal);
+      return {
+        addCallback(callback): void {
+          const collect = function (this: PromNumber): void {
+            this.reset();
+            callback({ observe: (value, attributes) => this.inc(labels(attributes), value) });
+          };
+          void new Metric({ ...configuration, collect } as never);
+        },
+        removeCallback: () => registry.removeSingleMetric(configuration.name),
+      };
+    };
+
+  const createHistogram = (name: string, options: InstrumentOptions): Histogram => {
+    const buckets = options.advice?.explicitBucketBoundaries;
+    const metric = new client.Histogram({ ...configured(name, options), buckets } as never);
+    return {
+      record: (value, attributes) => metric.observe(labels(attributes), value),
+      remove: (attributes) => metric.remove(labels(attributes)),
+    };
+  };
+
+  return {
+    createObservableCounter: observable(client.Counter, true),
+    createObservableUpDownCounter: observable(client.Gauge, false),
+    createObservableGauge: observable(client.Gauge, false),
+    createHistogram,
+    endsSeries: true,
+  };
+}
+
+/** What OpenTelemetry's rules put at the end for a unit; what is counted is left out. */
+const UNITS: Readonly<Record<string, string>> = { s: '_seconds', '1': '_ratio' };
+
+function plain(name: string): string {
+  return name.replaceAll(/\W/g, '_');
+}
+
+function labels(attributes: Attributes): never {
+  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [plain(name), value])) as never;
+}
