@@ -1,0 +1,55 @@
+import { createBloomFilter } from '../../../src/bloom/index.ts';
+import { createCache } from '../../../src/cache/index.ts';
+import type { SqlClient } from '../../../src/postgres/index.ts';
+import type { Reply } from './json-server.ts';
+import { tell } from './messages.ts';
+import { limits } from './plan.ts';
+
+interface Page {
+  readonly sku: string;
+  readonly cents: number;
+  readonly available: number;
+}
+
+export interface Catalogue {
+  page(sku: string): Promise<Reply>;
+}
+
+/** Product pages: a Bloom filter keeps questions for what does not exist from the database, a cache the others. */
+export async function openCatalogue(db: SqlClient): Promise<Catalogue> {
+  const skus = (await db.query('SELECT sku FROM product', [])).map(({ sku }) => String(sku));
+  const known = createBloomFilter({ capacity: Math.max(skus.length, 64), falsePositiveRate: limits.bloomRate });
+  known.addAll(skus);
+  const pages = createCache<string, Page>({
+    maxEntries: 1_000,
+    ttlMs: limits.pageTtlMs,
+    ttlJitter: 0.2,
+    // While the database fails or is slow, an old page is better than none.
+    staleIfErrorMs: limits.pageStaleMs,
+    softTimeoutMs: limits.pageSoftMs,
+    hardTimeoutMs: limits.pageHardMs,
+    errorBackoffMs: 200,
+    loader: (sku) => load(db, sku),
+  });
+  // Read once at the start, so that there is an old page of everything.
+  await Promise.all(skus.map((sku) => pages.getOrLoad(sku)));
+  return {
+    async page(sku) {
+      if (!known.has(sku)) return { status: 404, body: { error: 'no such product' } };
+      const { staleHits } = pages.stats();
+      try {
+        const page = await pages.getOrLoad(sku);
+        if (pages.stats().staleHits > staleHits) tell({ type: 'stale-page', atMs: Date.now() });
+        return page ? { status: 200, body: page } : { status: 404, body: { error: 'no such product' } };
+      } catch (error) {
+        return { status: 503, body: { error: String(error) }, headers: { 'retry-after': '1' } };
+      }
+    },
+  };
+}
+
+async function load(db: SqlClient, sku: string): Promise<Page | undefined> {
+  const [row] = await db.query('SELECT cents::text, available::text FROM product WHERE sku = $1', [sku]);
+  tell({ type: 'lookup', isKnown: row !== undefined });
+  return row && { sku, cents: Number(row['cents']), available: Number(row['available']) };
+}
