@@ -20,7 +20,16 @@ const books: Books = {
 };
 
 function seen(id: string, told: SeenOrder['told']): SeenOrder {
-  return { id, sku: 'tea', buyer: 'somebody', isAccepted: true, told, reason: undefined, toldMs: 0 };
+  return {
+    id,
+    sku: 'tea',
+    buyer: 'somebody',
+    isAccepted: true,
+    isTurnedAway: false,
+    told,
+    reason: undefined,
+    toldMs: 0,
+  };
 }
 
 const buyers = [seen('1', 'confirmed'), seen('2', 'refused')];

@@ -65,7 +65,7 @@ class Buyer {
       const order = await this.#buy(sku, this.#hasMoney ? 'good' : 'declined');
       if (order?.told === 'confirmed' || order?.reason === SOLD_OUT) return;
       if (order?.told === 'refused' && !this.#hasMoney && order.reason !== ALL_RESERVED) return;
-      await sleep(200 + this.#random() * 600);
+      await sleep(300 + this.#random() * 900);
     }
   }
 
@@ -97,6 +97,7 @@ class Buyer {
       sku,
       buyer: this.#name,
       isAccepted: false,
+      isTurnedAway: false,
       told: undefined,
       reason: undefined,
       toldMs: Infinity,
@@ -104,8 +105,8 @@ class Buyer {
     this.#market.recording.orders.push(order);
     const untilMs = Date.now() + PATIENCE_MS;
     await this.#checkout(order, card, untilMs);
-    while (order.told === undefined && Date.now() < untilMs) {
-      await sleep(100 + this.#random() * 200);
+    for (let k = 0; order.isAccepted && order.told === undefined && Date.now() < untilMs; k++) {
+      await this.#pause(k);
       this.#learn(order, await this.#ask('status', 'GET', `orders/${id}`));
     }
     return order;
@@ -114,7 +115,7 @@ class Buyer {
   /** The same order number each time: however often it is sent, it is one order. */
   async #checkout(order: SeenOrder, card: string, untilMs: number): Promise<void> {
     let isInCart = false;
-    while (!order.isAccepted && Date.now() < untilMs) {
+    for (let k = 0; !order.isAccepted && Date.now() < untilMs; k++) {
       if (!isInCart) {
         const body = JSON.stringify({ sku: order.sku });
         isInCart = (await this.#ask('cart', 'PUT', `carts/${order.id}`, body))?.status === 200;
@@ -123,9 +124,13 @@ class Buyer {
         const body = JSON.stringify({ card, buyer: this.#name });
         const answer = await this.#ask('checkout', 'POST', `carts/${order.id}/checkout`, body);
         if (answer?.status === 410) isInCart = false;
+        if (answer?.status === 409) {
+          const { error } = JSON.parse(answer.body) as { error: string };
+          return void Object.assign(order, { isTurnedAway: true, reason: error });
+        }
         this.#learn(order, answer);
       }
-      if (!order.isAccepted) await sleep(150 + this.#random() * 250);
+      if (!order.isAccepted) await this.#pause(k);
     }
   }
 
@@ -140,6 +145,11 @@ class Buyer {
 
   #ask(kind: RequestKind, method: string, path: string, body?: string): Promise<Answer | undefined> {
     return ask(this.#market, this.#name, { kind, method, path, body });
+  }
+
+  /** Longer each time: a shop that is slow is not helped by being asked more often. */
+  async #pause(nth: number): Promise<void> {
+    await sleep((100 + this.#random() * 200) * Math.min(8, 1.4 ** nth));
   }
 
   async #think(): Promise<void> {

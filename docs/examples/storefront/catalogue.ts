@@ -1,6 +1,7 @@
 import { createBloomFilter } from '../../../src/bloom/index.ts';
 import { createCache } from '../../../src/cache/index.ts';
 import type { SqlClient } from '../../../src/postgres/index.ts';
+import { ALL_RESERVED, SOLD_OUT } from './checkout.ts';
 import type { Reply } from './json-server.ts';
 import { tell } from './messages.ts';
 import { limits } from './plan.ts';
@@ -9,10 +10,14 @@ interface Page {
   readonly sku: string;
   readonly cents: number;
   readonly available: number;
+  /** Whether every unit is sold, and not only reserved. */
+  readonly isSoldOut: boolean;
 }
 
 export interface Catalogue {
   page(sku: string): Promise<Reply>;
+  /** What a buyer need not even try, as far as the cached page tells. */
+  hindrance(sku: string): Promise<string | undefined>;
 }
 
 /** Product pages: a Bloom filter keeps questions for what does not exist from the database, a cache the others. */
@@ -34,6 +39,11 @@ export async function openCatalogue(db: SqlClient): Promise<Catalogue> {
   // Read once at the start, so that there is an old page of everything.
   await Promise.all(skus.map((sku) => pages.getOrLoad(sku)));
   return {
+    async hindrance(sku) {
+      const page = await pages.getOrLoad(sku).catch(() => undefined);
+      if (page === undefined || page.available > 0) return undefined;
+      return page.isSoldOut ? SOLD_OUT : ALL_RESERVED;
+    },
     async page(sku) {
       if (!known.has(sku)) return { status: 404, body: { error: 'no such product' } };
       const { staleHits } = pages.stats();
@@ -48,8 +58,14 @@ export async function openCatalogue(db: SqlClient): Promise<Catalogue> {
   };
 }
 
+const PAGE = `SELECT cents::text, available::text,
+  (stock <= (SELECT count(*) FROM reservation r WHERE r.sku = p.sku AND state = 'sold'))::text AS is_sold_out
+  FROM product p WHERE sku = $1`;
+
 async function load(db: SqlClient, sku: string): Promise<Page | undefined> {
-  const [row] = await db.query('SELECT cents::text, available::text FROM product WHERE sku = $1', [sku]);
+  const [row] = await db.query(PAGE, [sku]);
   tell({ type: 'lookup', isKnown: row !== undefined });
-  return row && { sku, cents: Number(row['cents']), available: Number(row['available']) };
+  if (!row) return undefined;
+  const { cents, available, is_sold_out: isSoldOut } = row;
+  return { sku, cents: Number(cents), available: Number(available), isSoldOut: isSoldOut === 'true' };
 }

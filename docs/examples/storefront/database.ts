@@ -1,6 +1,7 @@
 import type { Pool } from '../../../src/pool/index.ts';
 import { createPool } from '../../../src/pool/index.ts';
-import type { SqlClient } from '../../../src/postgres/index.ts';
+import type { PgPoolLike, SqlClient } from '../../../src/postgres/index.ts';
+import { fromPg } from '../../../src/postgres/index.ts';
 import type { Connection } from './connection.ts';
 import { ConnectionLostError, openConnection } from './connection.ts';
 import type { Product } from './plan.ts';
@@ -30,25 +31,21 @@ export function openDatabase(place: string, name: string, onMost: (most: number)
     createBackoff: { baseMs: 50, maxMs: 300 },
     destroyOnError: (error) => error instanceof ConnectionLostError,
   });
-  return { pool, ...clientOver(pool) };
+  return { pool, ...fromPg(pgLike(pool)) };
 }
 
-function clientOver(pool: Pool<Connection>): SqlClient {
+/** For `fromPg`, our pool is one of pg's: it hands out connections, and takes them back, broken or not. */
+function pgLike(pool: Pool<Connection>): PgPoolLike {
+  const queryOf =
+    ({ query }: Connection): PgPoolLike['query'] =>
+    async (text, params = []) => ({ rows: await query(text, params) });
   return {
-    query: (text, params) => pool.use(({ query }) => query(text, params)),
-    transaction: (fn) =>
-      pool.use(async ({ query }) => {
-        await query('BEGIN', []);
-        try {
-          const result = await fn(query);
-          await query('COMMIT', []);
-          return result;
-        } catch (error) {
-          // A server that has lost us rolls back by itself.
-          if (!(error instanceof ConnectionLostError)) await query('ROLLBACK', []);
-          throw error;
-        }
-      }),
+    query: (text, params) => pool.use((connection) => queryOf(connection)(text, params)),
+    connect: async () => {
+      const lease = await pool.acquire();
+      const release = (error?: Error | boolean): void => (error ? lease.destroy(error) : lease.release());
+      return { query: queryOf(lease.resource), release };
+    },
   };
 }
 

@@ -8,6 +8,7 @@ export function figuresOf(recording: Recording, messages: readonly Message[]): r
   const { served, orders } = recording;
   const own = served.filter(({ kind }) => kind !== 'greedy');
   const failed = own.filter(({ result }) => result === 'failed').length;
+  const turnedAway = orders.filter(({ isTurnedAway }) => isTurnedAway).length;
   const refused = orders.filter(({ told }) => told === 'refused');
   const sagas = ofType(messages, 'saga').map(({ what }) => what);
   const times = (what: string): number => sagas.filter((one) => one === what).length;
@@ -20,6 +21,7 @@ export function figuresOf(recording: Recording, messages: readonly Message[]): r
     ['pages p50 / p99, ms', quantiles(served.filter(({ kind }) => kind === 'page'))],
     ['checkouts p50 / p99, ms', quantiles(served.filter(({ kind }) => kind === 'checkout'))],
     ['lookups in the database, for pages asked for', `${count(lookups)}, ${count(pages)}`],
+    ['buyers turned away by a page', count(turnedAway)],
     ['orders refused', reasons(refused.map(({ reason }) => reason?.replace(/ shop-\d > /, ' ') ?? 'unknown'))],
     ['sagas taken up again, after a death or a wait', count(times('resumed'))],
     ['reservations that expired', count(expired)],

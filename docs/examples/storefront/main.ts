@@ -24,7 +24,7 @@ import type { Town } from './town.ts';
 import { openTown } from './town.ts';
 
 /** So long the last sagas may take to end once nobody comes any more. */
-const SETTLE_MS = 20_000;
+const SETTLE_MS = 45_000;
 const REPORT_SLICES = 160;
 
 /** Runs the demo and resolves with its exit code. */

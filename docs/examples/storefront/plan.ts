@@ -51,7 +51,7 @@ export const limits = {
   paymentFailures: 5,
   paymentOpenMs: 300,
   paymentAttempts: 7,
-  sagaLeaseMs: 1_500,
+  sagaLeaseMs: 2_000,
   /** How long a checkout waits for its saga before it says "accepted, ask later". */
   checkoutWaitMs: 700,
   upstreamFailures: 5,

@@ -18,6 +18,8 @@ export interface SeenOrder {
   readonly buyer: string;
   /** Whether the shop has said that it has the order. */
   isAccepted: boolean;
+  /** Whether he was told not to try, and so has no order. */
+  isTurnedAway: boolean;
   /** The one outcome that the buyer was told. */
   told: 'confirmed' | 'refused' | undefined;
   reason: string | undefined;

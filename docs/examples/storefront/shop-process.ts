@@ -118,6 +118,9 @@ async function check(id: string, body: string): Promise<Reply> {
   const { card, buyer } = JSON.parse(body) as Omit<Order, 'sku'>;
   const sku = carts.get(id);
   if (sku === undefined) return { status: 410, body: { error: 'no such cart' } };
+  const hindrance = await catalogue.hindrance(sku);
+  // An order that is there already goes its way, whatever the page says.
+  if (hindrance !== undefined && !(await exists(id))) return { status: 409, body: { error: hindrance } };
   try {
     // The number of the order makes one saga of however many attempts.
     const started = await within(limits.checkoutWaitMs, runner.start(checkout, { sku, buyer, card }, { id }));
@@ -127,6 +130,12 @@ async function check(id: string, body: string): Promise<Reply> {
   }
   const status = await outcome(id, limits.checkoutWaitMs);
   return ok(status, status.status === 'pending' ? 202 : 200);
+}
+
+async function exists(id: string): Promise<boolean> {
+  // Where nobody can tell, the checkout is tried, and says what hinders it.
+  const record = await within(limits.checkoutWaitMs, runner.get(id)).catch(() => 'unknown');
+  return record !== undefined;
 }
 
 async function status(id: string): Promise<Reply> {
