@@ -1,5 +1,5 @@
 /*
- * `npm run demo [-- NAME] [-- OPTIONS]`: one folder per demo, `survive` unless another is named.
+ * `npm run demo [-- NAME] [-- OPTIONS]`: one folder per demo, `storefront` unless another is named.
  * A demo's `main.ts` exports `main(args)`, which resolves with the exit code.
  */
 interface Demo {
@@ -7,6 +7,7 @@ interface Demo {
 }
 
 const demos: Readonly<Record<string, () => Promise<Demo>>> = {
+  storefront: () => import('./storefront/main.ts'),
   survive: () => import('./survive/main.ts'),
   ring: () => import('./ring/main.ts'),
   'rate-limit': () => import('./rate-limit/main.ts'),
@@ -17,7 +18,7 @@ const demos: Readonly<Record<string, () => Promise<Demo>>> = {
 
 const [first, ...rest] = process.argv.slice(2);
 const isNamed = first !== undefined && !first.startsWith('-');
-const name = isNamed ? first : 'survive';
+const name = isNamed ? first : 'storefront';
 const demo = Object.hasOwn(demos, name) ? demos[name] : undefined;
 
 if (demo) {

@@ -1,3 +1,5 @@
+import { HoldfastError } from '../core/errors.ts';
+
 /** What a parameter may be: everything else is cast in SQL, because clients differ in what they do to values. */
 export type SqlValue = string | number | null;
 
@@ -13,6 +15,22 @@ export interface SqlClient {
   readonly query: SqlQuery;
   /** Runs `fn` in one transaction: committed when it fulfils, rolled back when it rejects. */
   transaction<T>(fn: (query: SqlQuery) => PromiseLike<T>): Promise<T>;
+}
+
+/**
+ * Runs `fn` with a query that refuses once `fn` has settled. What a function that was left behind still sends would run
+ * outside of the transaction, or within that of whoever got the connection next.
+ */
+export async function whileOpen<T>(query: SqlQuery, fn: (query: SqlQuery) => PromiseLike<T>): Promise<T> {
+  let isOpen = true;
+  try {
+    return await fn(async (text, params) => {
+      if (!isOpen) throw new HoldfastError('ERR_STORE_FAULT', 'the transaction has ended');
+      return query(text, params);
+    });
+  } finally {
+    isOpen = false;
+  }
 }
 
 export interface PgRows {
@@ -62,7 +80,8 @@ async function pgTransaction<T>(pool: PgPoolLike, fn: (query: SqlQuery) => Promi
   client.on?.('error', ignore);
   try {
     await client.query('BEGIN');
-    const result = await fn(async (text, params) => (await client.query(text, [...params])).rows).then(
+    const query: SqlQuery = async (text, params) => (await client.query(text, [...params])).rows;
+    const result = await whileOpen(query, fn).then(
       async (value) => {
         await client.query('COMMIT');
         return value;
@@ -115,7 +134,9 @@ export function fromPostgresJs(sql: PostgresJsLike): SqlClient {
     query: queryOf(sql),
     transaction: async <T>(fn: (query: SqlQuery) => PromiseLike<T>): Promise<T> => {
       // In a box: postgres.js takes an array for a list of statements to await.
-      const { value } = (await sql.begin(async (inner) => ({ value: await fn(queryOf(inner)) }))) as { value: T };
+      const { value } = (await sql.begin(async (inner) => ({ value: await whileOpen(queryOf(inner), fn) }))) as {
+        value: T;
+      };
       return value;
     },
   };
@@ -150,6 +171,6 @@ export function fromPglite(db: PgliteLike): SqlClient {
       (await runner.query(text, [...params])).rows as readonly Record<string, unknown>[];
   return {
     query: queryOf(db),
-    transaction: (fn) => db.transaction(async (inner) => fn(queryOf(inner))),
+    transaction: (fn) => db.transaction(async (inner) => whileOpen(queryOf(inner), fn)),
   };
 }

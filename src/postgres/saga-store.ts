@@ -16,6 +16,7 @@ import type {
   SagaWrite,
 } from '../saga/saga-store.ts';
 import { HoldfastError } from '../core/errors.ts';
+import { whileOpen } from './client.ts';
 import type { SqlClient, SqlQuery, SqlValue } from './client.ts';
 import type { SqlListen } from './listen.ts';
 import { PausableDeadline } from './pausable-deadline.ts';
@@ -198,7 +199,8 @@ class TableStore implements PostgresSagaStore {
         const taken = await this.#answer(query, 'take', worker, id, fence, seq, String(this.#idleMs));
         deadline.pause();
         if (taken !== 'w') return taken;
-        const write = await fn((text, params) => faultsTold(query(text, params)));
+        // A step that lost its lease is left behind, and must not write once this has been rolled back.
+        const write = await whileOpen(query, (open) => fn((text, params) => faultsTold(open(text, params))));
         deadline.resume();
         return this.#answer(query, ...writing(worker, [write]));
       });

@@ -88,8 +88,10 @@ class TableStore implements WorkerLeaseStore {
     return this.#bounded(async (isOver) => {
       const grant = await this.#grant(request);
       // What nobody waits for any more would only take a worker id away.
-      if (grant || isOver() || !(await this.#addMissing(request)) || isOver()) return grant;
-      return this.#grant(request);
+      if (grant || isOver()) return grant;
+      // Where none was missing, somebody else may just have added them.
+      await this.#addMissing(request);
+      return isOver() ? null : this.#grant(request);
     });
   }
 
@@ -144,23 +146,23 @@ class TableStore implements WorkerLeaseStore {
     };
   }
 
-  /** Adds the worker ids that the table knows nothing of. Answers whether there were any. */
-  async #addMissing({ pool, workerIds, ttlMs, coldStart }: LeaseRequest): Promise<boolean> {
+  /** Adds the worker ids that the table knows nothing of. */
+  async #addMissing({ pool, workerIds, ttlMs, coldStart }: LeaseRequest): Promise<void> {
     const add = (): PromiseLike<readonly unknown[]> =>
       this.#client.query(
         `WITH ${CLOCK} INSERT INTO ${this.#table} AS l (pool, worker_id, from_ms, until_ms, fencing_token, is_held)
         SELECT $1::text, id, 0, CASE $4::text WHEN 'wait' THEN clock.us / 1000 + $3::bigint ELSE 0 END, 0, false
         FROM clock, generate_series(0, $2::int - 1) AS id
-        ON CONFLICT DO NOTHING RETURNING l.worker_id::text`,
+        ON CONFLICT DO NOTHING`,
         [pool, workerIds, ttlMs, coldStart],
       );
     try {
-      return (await add()).length > 0;
+      await add();
     } catch (error) {
       if (codeOf(error) !== MISSING_TABLE) throw error;
+      await this.#createTable();
+      await add();
     }
-    await this.#createTable();
-    return (await add()).length > 0;
   }
 
   async #createTable(): Promise<void> {

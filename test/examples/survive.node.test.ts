@@ -29,7 +29,7 @@ interface Report {
 
 /** Runs the demo. Both of its streams are read, so that parsing fails if it prints anything but JSON. */
 async function runDemo(...args: readonly string[]): Promise<{ code: number | null; report: Report }> {
-  await using demo = await spawnScript(DEMO, { args: ['--fast', '--json', ...args] });
+  await using demo = await spawnScript(DEMO, { args: ['survive', '--fast', '--json', ...args] });
   const { code } = await demo.exit;
   return { code, report: JSON.parse(demo.lines.join('\n')) as Report };
 }
@@ -38,7 +38,7 @@ function verdictOf({ promises }: Report, id: string): string | undefined {
   return promises.find((promise) => promise.id === id)?.verdict;
 }
 
-describe.skipIf(!canRunTypeScript)('the demo', () => {
+describe.skipIf(!canRunTypeScript)('the demo of survival', () => {
   it('keeps every promise while the service is slow, killed and hung', { timeout: TIMEOUT_MS }, async () => {
     const { code, report } = await runDemo('--seed', '3');
     expect(report.promises.filter(({ verdict }) => verdict === 'broken')).toEqual([]);
@@ -72,7 +72,7 @@ describe.skipIf(!canRunTypeScript)('the demo', () => {
   });
 
   it('ends the service, frozen or not, when it is interrupted', { timeout: TIMEOUT_MS }, async () => {
-    await using demo = await spawnScript(DEMO, { args: ['--fast'] });
+    await using demo = await spawnScript(DEMO, { args: ['survive', '--fast'] });
     await demo.waitForLine(/^holdfast .*hung/);
     const children = childrenOf(demo.pid);
     expect(children.length).toBeGreaterThan(0);
@@ -82,7 +82,7 @@ describe.skipIf(!canRunTypeScript)('the demo', () => {
   });
 
   it('ends a frozen service when it is killed itself', { timeout: TIMEOUT_MS }, async () => {
-    await using demo = await spawnScript(DEMO, { args: ['--fast'] });
+    await using demo = await spawnScript(DEMO, { args: ['survive', '--fast'] });
     await demo.waitForLine(/^holdfast .*hung/);
     const children = childrenOf(demo.pid);
     await demo.kill();
@@ -90,7 +90,12 @@ describe.skipIf(!canRunTypeScript)('the demo', () => {
   });
 
   it('refuses options that it does not know, with exit code 2', { timeout: TIMEOUT_MS }, async () => {
-    for (const args of [['--sped'], ['--seed', '1.5'], ['--leave-out', 'roof'], ['tree']]) {
+    for (const args of [
+      ['survive', '--sped'],
+      ['survive', '--seed', '1.5'],
+      ['survive', '--leave-out', 'roof'],
+      ['tree'],
+    ]) {
       await using demo = await spawnScript(DEMO, { args });
       expect(await demo.exit).toEqual({ code: 2, signal: null });
       expect(demo.lines.join('\n')).toContain(args.at(-1)!.replace(/^--?/, ''));

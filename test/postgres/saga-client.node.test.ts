@@ -1,7 +1,9 @@
 import pg from 'pg';
+import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SqlClient } from '../../src/postgres/index.ts';
-import { fromPg } from '../../src/postgres/index.ts';
+import type { PostgresJsLike, SqlClient, SqlQuery } from '../../src/postgres/index.ts';
+import { fromPg, fromPostgresJs, postgresSagaStore } from '../../src/postgres/index.ts';
+import type { SagaWrite } from '../../src/saga/index.ts';
 import { postgresAvailability, startPostgres } from '../support/postgres.ts';
 import type { PostgresServer } from '../support/postgres.ts';
 
@@ -62,5 +64,80 @@ describe.skipIf(!available)('a transaction whose session the server ends', () =>
     });
     await expect(lost).rejects.toBe(reason);
     await pool.end();
+  });
+});
+
+describe.skipIf(!available)('a transaction that has ended', () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgres();
+    await server.query('CREATE TABLE late (text text)');
+  }, 60_000);
+  afterAll(() => server?.stop());
+
+  const insert = (query: SqlQuery, text: string): PromiseLike<unknown> =>
+    query('INSERT INTO late VALUES ($1::text)', [text]);
+
+  async function refusesAfterwards(client: SqlClient): Promise<void> {
+    let kept: SqlQuery | undefined;
+    const keep = async (query: SqlQuery): Promise<void> => {
+      kept = query;
+      await query('SELECT 1', []);
+    };
+    await client.transaction(keep);
+    await expect(insert(kept!, 'after the commit')).rejects.toMatchObject({ code: 'ERR_STORE_FAULT' });
+    const failing = client.transaction(async (query) => {
+      await keep(query);
+      throw new Error('mine');
+    });
+    await expect(failing).rejects.toThrow('mine');
+    await expect(insert(kept!, 'after the rollback')).rejects.toMatchObject({ code: 'ERR_STORE_FAULT' });
+  }
+
+  it('refuses what its function still sends, through pg and postgres.js', async () => {
+    const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+    await refusesAfterwards(fromPg(pool));
+    await pool.end();
+    const sql = postgres(server.url, { max: 1 });
+    await refusesAfterwards(fromPostgresJs(sql as unknown as PostgresJsLike));
+    await sql.end();
+    expect(await server.query('SELECT * FROM late')).toEqual([]);
+  });
+
+  it('refuses an atomic step that was left behind, whatever the client lets pass', async () => {
+    const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+    const queryOf =
+      (runner: Pick<pg.Pool, 'query'>): SqlQuery =>
+      async (text, params) =>
+        (await runner.query(text, [...params])).rows;
+    const client: SqlClient = {
+      query: queryOf(pool),
+      transaction: async (fn) => {
+        const held = await pool.connect();
+        await held.query('BEGIN');
+        const end = (verb: string) => held.query(verb).finally(() => held.release());
+        const result = await fn(queryOf(held)).then(
+          (value) => value,
+          (error: unknown) => end('ROLLBACK').then(() => Promise.reject(error)),
+        );
+        await end('COMMIT');
+        return result;
+      },
+    };
+    const store = postgresSagaStore(client);
+    await store.init();
+    const worker = await store.enlist(60_000);
+    await store.create(worker, [{ id: 'one', name: 'late', version: 1, input: 'null' }]);
+    let kept: SqlQuery | undefined;
+    // As a step that has lost its lease: the runner goes on, and the step does not know yet.
+    const leaving = store.atomic(worker, { id: 'one', fence: 1, seq: 0 }, async (tx): Promise<SagaWrite> => {
+      kept = tx;
+      await insert(tx, 'within');
+      throw new Error('lost');
+    });
+    await expect(leaving).rejects.toThrow('lost');
+    await expect(insert(kept!, 'left behind')).rejects.toMatchObject({ code: 'ERR_STORE_FAULT' });
+    await pool.end();
+    expect(await server.query('SELECT * FROM late')).toEqual([]);
   });
 });

@@ -11,7 +11,7 @@ export interface DemoOptions {
   readonly seed: number;
 }
 
-export const help = `Usage: npm run demo -- [options]
+export const help = `Usage: npm run demo -- survive [options]
 
 200 callers keep calling an HTTP service that is made slow, killed, hung and
 brought back; once through holdfast, once bare. Takes about 55 seconds.
