@@ -4,7 +4,7 @@ import { chromiumPath, launch, marks, open, press, set, sum } from './browser.ts
 
 const path = chromiumPath();
 
-describe.skipIf(!path)('the panels of the playground', () => {
+describe.skipIf(!path)('the panels of the playground', { timeout: 60_000 }, () => {
   let browser: Browser;
   let page: Page;
   let errors: string[];
@@ -14,7 +14,7 @@ describe.skipIf(!path)('the panels of the playground', () => {
   afterAll(async () => browser?.close());
   beforeEach(async () => {
     ({ page, errors } = await open(browser));
-  });
+  }, 60_000);
   afterEach(async () => {
     expect(errors).toEqual([]);
     await page.context().close();
@@ -195,7 +195,7 @@ describe.skipIf(!path)('the panels of the playground', () => {
     it('answers for a key', async () => {
       await set(page, 'bloom', 'Ask for a key', 'user-4999');
       expect(await page.locator('#bloom .status').textContent()).toContain('probably known');
-      await set(page, 'bloom', 'Ask for a key', 'nobody');
+      await set(page, 'bloom', 'Ask for a key', 'somebody');
       expect(await page.locator('#bloom .status').textContent()).toContain('certainly not known');
     });
   });

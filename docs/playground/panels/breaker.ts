@@ -144,7 +144,7 @@ const styles: Readonly<Record<string, string>> = {
 };
 
 function draw({ calls, bands, outageRate, maxTrials }: BreakerResult, width: number): readonly Element[] {
-  const left = 82;
+  const left = 90;
   const x = scale(0, SPAN_MS, left, width - 8);
   const label = (y: number, words: string): Element =>
     text(left - 8, y, words, { class: 'tick', 'text-anchor': 'end' });

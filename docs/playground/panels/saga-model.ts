@@ -64,10 +64,10 @@ export async function simulateSaga({ failing, crashMs, leaseMs, seed }: SagaSett
   const world: World = { clock, acts: [], ledger: new Set(), failing };
   const [a, b]: readonly [Life, Life] = [{ process: 'A' }, { process: 'B' }];
   let takenOverMs: number | undefined;
-  const runnerOf = (life: Life): ReturnType<typeof createSagaRunner> =>
+  const runnerOf = (life: Life, order: Saga<void, unknown, never>): ReturnType<typeof createSagaRunner> =>
     createSagaRunner<never>({
       store: storeOf(store, life) as SagaStore<never>,
-      sagas: [orderOf(world, life)],
+      sagas: [order],
       clock,
       random,
       leaseMs,
@@ -77,9 +77,9 @@ export async function simulateSaga({ failing, crashMs, leaseMs, seed }: SagaSett
         if (life === b && type === 'resumed') takenOverMs ??= clock.now();
       },
     });
-  const [first, second] = [runnerOf(a), runnerOf(b)];
-  void second.work();
   const order = orderOf(world, a);
+  const [first, second] = [runnerOf(a, order), runnerOf(b, orderOf(world, b))];
+  void second.work();
   await createAndStart(first, order);
   let status: SagaStatus = 'running';
   while (clock.now() < PATIENCE_MS && (status === 'running' || status === 'compensating')) {
