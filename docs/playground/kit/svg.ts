@@ -92,13 +92,13 @@ export function axisY(y: Scale, left: number, right: number, say: (value: number
 }
 
 /** Milliseconds as seconds. */
-export const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
+export const seconds = (ms: number): string => `${Math.round(ms / 100) / 10}\u00a0s`;
 
 /** A share as a percentage that is not rounded to nothing. */
 export function percent(share: number): string {
   const value = share * 100;
-  if (value === 0) return '0 %';
-  return `${value >= 10 ? value.toFixed(0) : value >= 0.1 ? value.toFixed(1) : value.toPrecision(1)} %`;
+  if (value === 0) return '0\u00a0%';
+  return `${value >= 10 ? value.toFixed(0) : value >= 0.1 ? value.toFixed(1) : value.toPrecision(1)}\u00a0%`;
 }
 
 /** A whole number with thin spaces between its thousands. */

@@ -125,7 +125,7 @@ function drawRow(
   const data = { 'data-jitter': jitter, 'data-retries': retries, 'data-peak-share': peakShare };
   return [
     svg('g', data, [text(0, top + 8, kinds[jitter], { class: 'caption' }), ...bars]),
-    text(x.end, top + 8, `at most ${Math.max(...bins)} at a time`, { class: 'tick', 'text-anchor': 'end' }),
+    text(x.end, top + 8, `most in a bar: ${Math.max(...bins)}`, { class: 'tick', 'text-anchor': 'end' }),
     svg('line', { class: 'axis', x1: x.start, x2: x.end, y1: base, y2: base }),
     text(38, base, '0', { class: 'tick', 'text-anchor': 'end' }),
   ];

@@ -94,14 +94,14 @@ const colourOf = (id: string | undefined): string => `c${'ABCDEFGH'.indexOf(id ?
 export function ringPanel(): Panel<RingResult> {
   const members = new Membership();
   const algorithm = choice('Algorithm', algorithms, 'ring');
-  const vnodes = slider({ label: 'Virtual nodes (hash ring)', min: 1, max: 300, value: 128 });
+  const vnodes = slider({ label: 'Virtual nodes (hash ring)', min: 1, max: 320, value: 160 });
   const add = action('Add a node', () => members.add());
   return {
     id: 'ring',
     title: 'Hash ring',
     intro:
       'Where keys live, and how many have to move when a node comes or goes. Change the nodes and compare the ' +
-      'algorithms: the least that any of them could move is the tick on each bar.',
+      'algorithms: the tick on each bar is what an even spread of the keys has to move.',
     guide: 'documents/ring.html',
     controls: [algorithm, vnodes, add, { element: members.list }],
     simulate: (seed) => {
@@ -111,7 +111,7 @@ export function ringPanel(): Panel<RingResult> {
     draw,
     tell: ({ moves, algorithm: chosen, change }) => {
       const { moved, least } = moves.find((move) => move.algorithm === chosen)!;
-      return `${change}: ${algorithms[chosen]} moves ${percent(moved)} of ${KEYS} keys; ${percent(least)} is the least.`;
+      return `${change}: ${algorithms[chosen]} moves ${percent(moved)} of ${KEYS} keys; an even spread has to move ${percent(least)}.`;
     },
   };
 }
@@ -218,7 +218,7 @@ function drawMoves({ moves, algorithm, change }: RingResult, width: number): Ele
   const x = scale(0, Math.max(0.01, ...moves.map(({ moved, least }) => Math.max(moved, least))), LABEL, width - 64);
   const rows = moves.flatMap((move, k) => {
     const y = 24 + k * ROW;
-    const tip = `${algorithms[move.algorithm]} moved ${percent(move.moved)}, at least ${percent(move.least)} had to`;
+    const tip = `${algorithms[move.algorithm]} moved ${percent(move.moved)}, an even spread has to move ${percent(move.least)}`;
     const attributes = { 'data-algorithm': move.algorithm, 'data-moved-share': move.moved, 'data-least': move.least };
     const style = move.algorithm === algorithm ? 'accent' : 'muted';
     return [

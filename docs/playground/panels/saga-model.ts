@@ -119,29 +119,35 @@ function storeOf(store: SagaStore, life: Life): SagaStore {
 }
 
 function orderOf(world: World, life: Life): Saga<void, unknown, never> {
+  const act = (step: Step, kind: Act['kind'], effect?: () => void): Promise<void> =>
+    perform(world, life, step, kind, effect);
   const refuse = (step: Step): void => {
     if (world.failing === step) throw new SagaRefusal(`${step} was refused`);
   };
   const order = saga('order')
     .step('reserve', {
-      run: async () => perform(world, life, 'reserve', 'run'),
-      compensate: async () => perform(world, life, 'reserve', 'undo'),
+      run: () => act('reserve', 'run').then(() => 'shelf 7'),
+      compensate: () => act('reserve', 'undo'),
     })
     .step('charge', {
-      run: async ({ idempotencyKey }) =>
-        perform(world, life, 'charge', 'run', () => {
+      run: async ({ idempotencyKey }) => {
+        await act('charge', 'run', () => {
           refuse('charge');
           world.ledger.add(idempotencyKey);
-        }),
-      compensate: async ({ runKey }) => perform(world, life, 'charge', 'undo', () => void world.ledger.delete(runKey)),
+        });
+        return 'receipt 1';
+      },
+      compensate: ({ runKey }) => act('charge', 'undo', () => void world.ledger.delete(runKey)),
     })
-    .step('ship', { kind: 'pivot', run: async () => perform(world, life, 'ship', 'run', () => refuse('ship')) })
+    .step('ship', { kind: 'pivot', run: () => act('ship', 'run', () => refuse('ship')).then(() => 'parcel 3') })
     .step('notify', {
       retry: { baseDelayMs: 400, jitter: 'none' },
-      run: async ({ attempt }) =>
-        perform(world, life, 'notify', 'run', () => {
+      run: async ({ attempt }) => {
+        await act('notify', 'run', () => {
           if (world.failing === 'notify' && attempt <= 2) throw new Error('the mail server is away');
-        }),
+        });
+        return 'sent';
+      },
     });
   return order as unknown as Saga<void, unknown, never>;
 }
