@@ -1,6 +1,6 @@
 // `npm run docs`: the site under docs/api: the API and the guides by typedoc, the playground, texts for language models.
 // It can be opened from a disk, asks nothing of any network, and fails where a link leads nowhere.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { root, runOrThrow } from './build.ts';
 import { checkLinks } from './links.ts';
@@ -31,6 +31,12 @@ await buildPlayground(join(site, 'playground'));
 linkPlayground();
 writeLlms(site);
 const { pages, links, problems } = checkLinks(site);
+// The playground puts its links to the guides together as it runs.
+const script = readFileSync(join(site, 'playground/playground.js'), 'utf8');
+const guides = new Set(script.match(/documents\/[\w.-]+\.html/g));
+const missing = [...guides].filter((path) => !existsSync(join(site, path)));
+problems.push(...missing.map((path) => `playground: ${path}: is missing`));
+if (guides.size === 0) problems.push('playground: links to no guide');
 for (const problem of problems) console.error(`broken link: ${problem}`);
 console.log(`docs/api/index.html: ${pages} pages, ${links} links, ${problems.length} broken`);
 if (problems.length > 0) process.exitCode = 1;

@@ -6,7 +6,7 @@ export interface LinkReport {
   readonly pages: number;
   readonly links: number;
   /** Each as `page: link: what is wrong`. */
-  readonly problems: readonly string[];
+  readonly problems: string[];
 }
 
 /** A link, and whether following it is the reader's choice. */

@@ -9,8 +9,8 @@ const source = join(root, 'docs/playground');
 /** Gives the playground the built library where it imports an entry point's source, as users get it. */
 const builtLibrary: Plugin = {
   name: 'built-library',
-  setup({ onResolve }) {
-    onResolve({ filter: /\/src\/(?:[\w-]+\/)?index\.ts$/ }, ({ path }) => {
+  setup(bundling) {
+    bundling.onResolve({ filter: /\/src\/(?:[\w-]+\/)?index\.ts$/ }, ({ path }) => {
       const entry = /\/src\/(?:([\w-]+)\/)?index\.ts$/.exec(path)?.[1] ?? 'index';
       return { path: join(root, 'dist', `${entry}.js`) };
     });

@@ -28,7 +28,7 @@ const panels: readonly Mounted[] = [
 
 async function refreshAll(): Promise<void> {
   delete document.documentElement.dataset['drawn'];
-  for (const { refresh } of panels) await refresh();
+  for (const panel of panels) await panel.refresh();
   document.documentElement.dataset['drawn'] = 'all';
 }
 

@@ -51,6 +51,7 @@ describe.skipIf(!path)('the playground', { timeout: 120_000 }, () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
     expect(await cutWords(page)).toEqual([]);
     for (const id of panels) await page.locator(`#${id}`).screenshot({ path: join(pictures, `${id}-${width}.png`) });
+    await page.evaluate(() => window.scrollTo(0, 0));
     await page.screenshot({ path: join(pictures, `page-${width}.png`) });
     await page.context().close();
   });

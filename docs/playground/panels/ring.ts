@@ -38,7 +38,7 @@ class Membership {
   }
 
   add(): void {
-    const id = [...'ABCDEFGH'].find((name) => !this.now.some((node) => node.id === name));
+    const id = 'ABCDEFGH'.split('').find((name) => !this.now.some((node) => node.id === name));
     if (id) this.#become([...this.now, { id, weight: 1 }], `${id} was added`);
   }
 
@@ -52,9 +52,11 @@ class Membership {
   }
 
   #row(node: Member): HTMLElement {
-    const weight = html('select', { 'aria-label': `Weight of ${node.id}` }, [
-      ...[1, 2, 3, 4].map((value) => html('option', { value }, [`weight ${value}`])),
-    ]);
+    const weight = html(
+      'select',
+      { 'aria-label': `Weight of ${node.id}` },
+      [1, 2, 3, 4].map((value) => html('option', { value }, [`weight ${value}`])),
+    );
     weight.value = String(node.weight);
     weight.addEventListener('change', () => {
       const changed = { ...node, weight: Number(weight.value) };
@@ -102,7 +104,7 @@ export function ringPanel(): Panel<RingResult> {
     intro:
       'Where keys live, and how many have to move when a node comes or goes. Change the nodes and compare the ' +
       'algorithms: the tick on each bar is what an even spread of the keys has to move.',
-    guide: 'documents/ring.html',
+    guide: 'documents/docs_guides_ring.html',
     controls: [algorithm, vnodes, add, { element: members.list }],
     simulate: (seed) => {
       add.element.disabled = members.now.length >= MAX_NODES;

@@ -75,7 +75,7 @@ export function snowflakePanel(): Panel<SnowflakeResult> {
     intro:
       'Ids of 64 bits: time, worker, sequence. Issue some, set the clock back and issue more: they go on growing, ' +
       'ahead of the clock, and beyond a lead of 5 s the generator refuses.',
-    guide: 'documents/snowflake.html',
+    guide: 'documents/docs_guides_snowflake.html',
     controls: [
       worker,
       action('Next id', () => session.issue(1)),
@@ -112,14 +112,12 @@ function draw({ issues, total, refusal }: SnowflakeResult, width: number): reado
     ]),
     drawBits(last, width),
     drawTimes(issues, width),
-    html('ol', { class: 'ids', 'data-total': total, 'data-refusal': refusal }, [
-      ...issues
-        .slice(-6)
-        .map(({ id, clockMs, timestampMs, sequence }) =>
-          html('li', {}, [html('code', {}, [String(id)]), ` time +${timestampMs - clockMs} ms, sequence ${sequence}`]),
-        ),
-    ]),
+    html('ol', { class: 'ids', 'data-total': total, 'data-refusal': refusal }, issues.slice(-6).map(row)),
   ];
+}
+
+function row({ id, clockMs, timestampMs, sequence }: Issue): Element {
+  return html('li', {}, [html('code', {}, [String(id)]), ` time +${timestampMs - clockMs} ms, sequence ${sequence}`]);
 }
 
 /** Of which field a bit is, counted from the highest. */
@@ -133,7 +131,7 @@ function fieldOf(bit: number): readonly [field: string, style: string] {
 function drawBits({ id }: Issue, width: number): Element {
   const columns = width < 560 ? 32 : 64;
   const size = Math.min(20, width / columns);
-  const bits = [...id.toString(2).padStart(64, '0')];
+  const bits = id.toString(2).padStart(64, '0').split('');
   const cells = bits.map((bit, k) => {
     const [field, style] = fieldOf(k);
     const place = {
