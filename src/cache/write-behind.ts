@@ -2,6 +2,7 @@ import type { Clock, TimerHandle } from '../core/clock.ts';
 import { emit, guarded, HoldfastError, reportError, STACKLESS } from '../core/errors.ts';
 import { Flight } from '../singleflight/flight.ts';
 import type { BackingStore, StoreWrite } from './cached-store-options.ts';
+import type { Unwritten } from './cached-store-front.ts';
 import { StoreFront } from './cached-store-front.ts';
 import { applyWrites, remember } from './cached-store-writes.ts';
 import type { Cache } from './cache.ts';
@@ -9,16 +10,9 @@ import { WriteFailedError, WritesFullError } from './errors.ts';
 import type { WriteBehindSettings } from './write-behind-settings.ts';
 import { LONGEST_TIMER_MS } from './write-behind-settings.ts';
 
-/** A flush that waits for a write, of this version or a newer one, to be tried. */
-interface Watcher {
-  readonly version: number;
-  readonly tell: (failure: WriteFailedError | undefined) => void;
-}
-
 /** The newest write of a key that is not durable. */
-interface Pending<K, V> {
+interface Pending<K, V> extends Unwritten {
   write: StoreWrite<K, V>;
-  /** Counts the writes of the key. */
   version: number;
   /** The version that the store has been given and has not answered; 0 for none. */
   underWay: number;
@@ -29,11 +23,19 @@ interface Pending<K, V> {
   delayMs: number;
   /** With how many it may be tried at most: a write that no store takes must not keep others from theirs. */
   batchLimit: number;
-  watchers: Watcher[];
 }
 
 function pendingOf<K, V>(write: StoreWrite<K, V>): Pending<K, V> {
-  return { write, version: 1, underWay: 0, attempts: 0, failures: 0, delayMs: 0, batchLimit: Infinity, watchers: [] };
+  return {
+    write,
+    version: 1,
+    underWay: 0,
+    attempts: 0,
+    failures: 0,
+    delayMs: 0,
+    batchLimit: Infinity,
+    watchers: new Map(),
+  };
 }
 
 /** A put or delete for which there is no place. */
@@ -56,8 +58,6 @@ export class WriteBehind<K, V> extends StoreFront<K, V, Pending<K, V>> {
   readonly #ready = new Set<Pending<K, V>>();
   readonly #resting = new Map<Pending<K, V>, TimerHandle>();
   readonly #waiting = new Set<Waiting<K, V>>();
-  /** Writes that were given up, until a flush has told of them or the key is written anew. */
-  readonly #lost = new Map<K, WriteFailedError>();
   /** Calls of the store. */
   #running = 0;
   #isArmed = false;
@@ -72,10 +72,6 @@ export class WriteBehind<K, V> extends StoreFront<K, V, Pending<K, V>> {
 
   protected override unwritten(key: K): StoreWrite<K, V> | undefined {
     return this.pending.get(key)?.write;
-  }
-
-  override failedWrites(): K[] {
-    return [...this.#lost.keys()];
   }
 
   protected override apply(write: StoreWrite<K, V>, signal: AbortSignal | undefined): Promise<void> | undefined {
@@ -194,10 +190,10 @@ export class WriteBehind<K, V> extends StoreFront<K, V, Pending<K, V>> {
     const isNewest = entry.underWay === entry.version;
     entry.failures = entry.delayMs = 0;
     entry.batchLimit = Infinity;
-    this.#lost.delete(key);
+    this.lost.delete(key);
     this.#answer(entry, undefined);
     if (isNewest) this.pending.delete(key);
-    else (entry.watchers.length > 0 ? this.#ready : this.#fresh).add(entry);
+    else (entry.watchers.size > 0 ? this.#ready : this.#fresh).add(entry);
   }
 
   /** It was tried with as many as `together`, and all of these failed. */
@@ -206,20 +202,26 @@ export class WriteBehind<K, V> extends StoreFront<K, V, Pending<K, V>> {
     entry.failures++;
     if (together > 1) entry.batchLimit = together >> 1;
     else if (isNewest) entry.attempts++;
+    const failure = new WriteFailedError(entry.write.key, error);
+    const isLost = entry.attempts >= this.#settings.maxAttempts;
+    if (isLost) this.#giveUp(entry, failure);
     // Whoever waits for a write that a newer one has replaced waits for that one.
-    if (!isNewest) entry.underWay = 0;
-    else this.#answer(entry, new WriteFailedError(entry.write.key, error));
-    if (entry.attempts >= this.#settings.maxAttempts) this.#giveUp(entry, error);
-    else if (entry.watchers.length > 0) this.#ready.add(entry);
+    if (isNewest) this.#answer(entry, failure);
+    else entry.underWay = 0;
+    if (isLost) return;
+    if (entry.watchers.size > 0) this.#ready.add(entry);
     else this.#rest(entry, error);
   }
 
   /** Tells the flushes that waited for what was under way. */
   #answer(entry: Pending<K, V>, failure: WriteFailedError | undefined): void {
-    const { watchers, underWay } = entry;
+    const { write, watchers, underWay } = entry;
     entry.underWay = 0;
-    entry.watchers = watchers.filter(({ version }) => version > underWay);
-    for (const { version, tell } of watchers) if (version <= underWay) tell(failure);
+    for (const [tell, version] of watchers) {
+      if (version > underWay) continue;
+      watchers.delete(tell);
+      tell(write.key, failure);
+    }
   }
 
   #rest(entry: Pending<K, V>, error: unknown): void {
@@ -236,43 +238,25 @@ export class WriteBehind<K, V> extends StoreFront<K, V, Pending<K, V>> {
     emit(onEvent, { type: 'retry', key: entry.write.key, error, delayMs });
   }
 
-  #giveUp({ write }: Pending<K, V>, error: unknown): void {
+  #giveUp({ write }: Pending<K, V>, failure: WriteFailedError): void {
     const { maxPending, onEvent } = this.#settings;
     const { key } = write;
-    const failure = new WriteFailedError(key, error);
     this.pending.delete(key);
     // A bound on memory. Each of them was told of.
-    if (this.#lost.size >= maxPending) this.#lost.delete(this.#lost.keys().next().value as K);
-    this.#lost.set(key, failure);
+    if (this.lost.size >= maxPending) this.lost.delete(this.lost.keys().next().value);
+    this.lost.set(key, failure);
     this.cache.delete(key);
-    if (onEvent) emit(onEvent, { type: 'lost', key, write, error });
+    if (onEvent) emit(onEvent, { type: 'lost', key, write, error: failure.cause });
     else reportError(failure);
   }
 
-  protected override async drain(): Promise<void> {
-    const failures = new Map(this.#lost);
-    const ends: Promise<void>[] = [];
-    for (const [key, { watchers, version }] of this.pending) {
-      const end = new Promise<void>((resolve) => {
-        const tell = (failure: WriteFailedError | undefined): void => {
-          if (failure) failures.set(key, failure);
-          resolve();
-        };
-        watchers.push({ version, tell });
-      });
-      ends.push(end);
-    }
+  protected override hasten(): void {
     for (const [entry, timer] of this.#resting) {
       this.#clock.clearTimeout(timer);
       this.#ready.add(entry);
     }
     this.#resting.clear();
     this.#round();
-    await Promise.all(ends);
-    if (failures.size === 0) return;
-    // Told once.
-    for (const key of failures.keys()) this.#lost.delete(key);
-    throw new AggregateError(failures.values(), `${failures.size} writes are not durable`);
   }
 
   protected override refuseWaiting(error: unknown): void {

@@ -75,6 +75,27 @@ describe('a cached store', () => {
   });
 });
 
+describe.each(['through', 'behind'] as const)('a cached store written by %s', (write) => {
+  it('does not grow with flushes that are given up while the store hangs', async () => {
+    const cached = createCachedStore<string, string>(
+      { load: () => undefined, store: () => new Promise(() => {}) },
+      { cache: createCache({ maxEntries: 50 }), write },
+    );
+    for (const key of ['a', 'b', 'c']) cached.put(key, '1').catch(() => {});
+    const growth = await heapGrowth(
+      async () => {
+        const leaver = new AbortController();
+        const left = cached.flush({ signal: leaver.signal }).catch((reason: unknown) => reason);
+        leaver.abort('left');
+        await left;
+      },
+      { operations: 5000 },
+    );
+    expect(growth).toBeLessThan(100_000);
+    expect(cached.pendingWrites).toBe(3);
+  });
+});
+
 describe.skipIf(!canRunTypeScript)('a process', () => {
   const run = (body: string): [string, number | null] => {
     const script = `

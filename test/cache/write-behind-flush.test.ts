@@ -81,10 +81,14 @@ describe('flush of writes behind', () => {
     table.mode = 'fail';
     await cached.put('a', '1');
     await clock.advance(10);
-    const [first, second] = [unwritten(cached.flush()), unwritten(cached.flush())];
-    expect([await first, await second]).toEqual([['a'], ['a']]);
-    expect([await unwritten(cached.flush()), cached.failedWrites()]).toEqual([[], []]);
+    table.mode = 'hold';
     await cached.put('b', '1');
+    const both = [unwritten(cached.flush()), unwritten(cached.flush())];
+    table.calls[1]!.succeed();
+    expect(await Promise.all(both)).toEqual([['a'], ['a']]);
+    expect([await unwritten(cached.flush()), cached.failedWrites()]).toEqual([[], []]);
+    table.mode = 'fail';
+    await cached.put('b', '2');
     expect([await unwritten(cached.flush()), cached.pendingWrites, cached.failedWrites()]).toEqual([['b'], 0, []]);
   });
 
