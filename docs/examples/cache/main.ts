@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { fleet } from './fleet.ts';
 import { outage } from './outage.ts';
 import { replay } from './replay.ts';
 import type { Chapter, DemoOptions } from './report.ts';
@@ -12,7 +13,7 @@ What a cache hits, and what happens to its callers when the origin is slow, writ
   --seed N          other draws of chance, 1 by default
   --leave-out WHAT  switches off stale or sharing, to see what it was for; the exit code is then 1`;
 
-const chapters: readonly Chapter[] = [replay, outage];
+const chapters: readonly Chapter[] = [replay, outage, fleet];
 const PARTS = ['stale', 'sharing'];
 
 /** Runs the demo. Resolves with the exit code: 1 when a promise was broken. */
