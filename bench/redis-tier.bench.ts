@@ -160,7 +160,7 @@ function loops(
     counting: 'none' as const,
     prepare: async () => {
       const connect = await startServer();
-      const members = [];
+      const members: Member[] = [];
       for (let k = 0; k <= others; k++) members.push(await make(connect, constant, entries));
       return work(members[0]!, members.slice(1));
     },
@@ -231,7 +231,7 @@ const mistakes: ObservedCase = {
           if (loadMs > 0) await delay(loadMs);
           return read;
         };
-        const fleet = [];
+        const fleet: Member[] = [];
         for (let k = 0; k < 3; k++) fleet.push(await make(connect, loader, 1000));
         const [one, two, three] = fleet as [Member, Member, Member];
         const versionOf = async (member: Member, key: string): Promise<number> =>
