@@ -53,8 +53,8 @@ export function subscriberFromIoredis(client: IoredisSubscriberLike): RedisSubsc
 
 /** What {@link subscriberFromNodeRedis} needs of a client made by node-redis' `createClient` or `createCluster`. */
 export interface NodeRedisSubscriberLike {
-  subscribe(channel: string, listener: (message: string) => void): PromiseLike<unknown>;
-  unsubscribe(channel: string, listener: (message: string) => void): PromiseLike<unknown>;
+  subscribe(channel: string, listener: (message: string | Uint8Array) => void): PromiseLike<unknown>;
+  unsubscribe(channel: string, listener: (message: string | Uint8Array) => void): PromiseLike<unknown>;
 }
 
 /**
@@ -71,7 +71,7 @@ export interface NodeRedisSubscriberLike {
  */
 export function subscriberFromNodeRedis(client: NodeRedisSubscriberLike): RedisSubscriber {
   return async (channel, onMessage) => {
-    const listener = (message: string): void => onMessage(message);
+    const listener = (message: string | Uint8Array): void => onMessage(message as string);
     await client.subscribe(channel, listener);
     return () => client.unsubscribe(channel, listener);
   };

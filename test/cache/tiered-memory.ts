@@ -32,7 +32,7 @@ export class MemoryPartition {
   readonly #stamps = new Map<string | null, number>();
   readonly members = new Map<string, string>();
   readonly entries = new Map<string, Kept>();
-  readonly #leases = new Map<string, { readonly token: string; untilMs: number }>();
+  readonly leases = new Map<string, { readonly token: string; untilMs: number }>();
 
   constructor(time: Time) {
     this.#time = time;
@@ -42,7 +42,7 @@ export class MemoryPartition {
   flush(): void {
     this.#begin('', 0);
     this.entries.clear();
-    this.#leases.clear();
+    this.leases.clear();
     this.members.clear();
   }
 
@@ -81,7 +81,7 @@ export class MemoryPartition {
   }
 
   #lease(key: string): { readonly token: string; untilMs: number } | undefined {
-    const lease = this.#leases.get(key);
+    const lease = this.leases.get(key);
     return lease && lease.untilMs > this.#time.now() ? lease : undefined;
   }
 
@@ -108,7 +108,7 @@ export class MemoryPartition {
     const lease = this.#lease(key);
     if (leaseMs === 0) return { ...state, isLeased: false };
     if (lease && lease.token !== caller.token) return { ...state, isLeased: false, waitMs: lease.untilMs - nowMs };
-    if (!lease) this.#leases.set(key, { token: caller.token, untilMs: nowMs + leaseMs });
+    if (!lease) this.leases.set(key, { token: caller.token, untilMs: nowMs + leaseMs });
     return { ...state, isLeased: true };
   }
 
@@ -119,7 +119,7 @@ export class MemoryPartition {
 
   fill({ token }: TierCaller, key: string, entry: TierEntry, since: TierState): boolean {
     if (this.#lease(key)?.token !== token) return false;
-    this.#leases.delete(key);
+    this.leases.delete(key);
     this.#keep(key, entry, since);
     return true;
   }
@@ -140,7 +140,7 @@ export class MemoryPartition {
     const isKnown = since.epoch === this.epoch && unheard >= 0 && unheard <= this.#log.length;
     const isFit = isKnown && (unheard === 0 || !this.#log.slice(-unheard).includes(key));
     this.entries.delete(key);
-    this.#leases.delete(key);
+    this.leases.delete(key);
     this.#note(key, isAwaited);
     if (entry && isFit) this.#keep(key, entry, since);
     return { epoch: this.epoch, mark: this.mark, lagging: this.#late(caller.member, this.mark) };

@@ -160,6 +160,21 @@ describe('createTieredCache', () => {
     expect(await two.cache.get('a')).toBe(undefined);
   });
 
+  it('loads nothing for callers that left while they waited for another process', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await outcomeOf(one.cache.getOrLoad('a', () => new Promise<string>(() => {})));
+    const caller = new AbortController();
+    const read = two.cache.getOrLoad('a', async () => 'x', { signal: caller.signal });
+    await outcomeOf(read);
+    caller.abort('left');
+    await expect(read).rejects.toBe('left');
+    one.freeze();
+    await fleet.clock.advance(LEASE_MS + 200);
+    expect(two.cache.stats().loads).toBe(0);
+    expect(await two.cache.getOrLoad('a', async () => 'x')).toBe('x');
+  });
+
   it('gives callers that abort their reason at once, also while they wait for another process', async () => {
     const fleet = createFleet();
     const [one, two] = [fleet.join(), fleet.join()] as const;

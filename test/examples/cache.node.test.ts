@@ -16,7 +16,9 @@ describe.skipIf(!canRunTypeScript)('the demo of the cache', () => {
   it('keeps every promise while its origin is slow, written to, killed and restarted, and its store is away', async () => {
     const { code, text } = await runDemo();
     expect(text).not.toContain('BROKEN');
-    expect(text.match(/^ {2}kept /gm)).toHaveLength(12);
+    expect(text.match(/^ {2}kept /gm)!.length).toBeGreaterThanOrEqual(12);
+    const isShared = text.includes('never stale: 0 stale');
+    expect(isShared || text.includes('skipped: no redis-server')).toBe(true);
     expect([code, text.includes('Every promise was kept.')]).toEqual([0, true]);
   });
 

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { fleet } from './fleet.ts';
 import { outage } from './outage.ts';
 import { replay } from './replay.ts';
 import type { Chapter, DemoOptions } from './report.ts';
@@ -14,7 +15,7 @@ and what becomes of writes, through the cache and behind it, while their store i
   --seed N          other draws of chance, 1 by default
   --leave-out WHAT  switches off stale, sharing or close, to see what it was for; the exit code is then 1`;
 
-const chapters: readonly Chapter[] = [replay, outage, writes];
+const chapters: readonly Chapter[] = [replay, outage, writes, fleet];
 const PARTS = ['stale', 'sharing', 'close'];
 
 /** Runs the demo. Resolves with the exit code: 1 when a promise was broken. */
