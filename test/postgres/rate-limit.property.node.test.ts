@@ -6,7 +6,16 @@ import { fromPg, postgresRateLimiter } from '../../src/postgres/index.ts';
 import type { RateLimitPolicy } from '../../src/rate-limit/index.ts';
 import { anyPolicies, anyPolicyOf } from '../rate-limit/trace.ts';
 import type { Step } from '../rate-limit/trace.ts';
-import { anySteps, comparable, reservations, shortOfUnits, SOME_MS, StoredPair } from '../redis/rate-limit-support.ts';
+import {
+  anySteps,
+  bucketOfTwo,
+  comparable,
+  inTurn,
+  reservations,
+  shortOfUnits,
+  SOME_MS,
+  StoredPair,
+} from '../redis/rate-limit-support.ts';
 import type { ServerClock } from '../redis/rate-limit-support.ts';
 import { postgresAvailability, startPostgres } from '../support/postgres.ts';
 import type { PostgresServer } from '../support/postgres.ts';
@@ -71,6 +80,10 @@ describe.skipIf(!available)('postgresRateLimiter', () => {
   it('decides on several policies all or nothing, and says which refuse and for how long', async () => {
     await fc.assert(fc.asyncProperty(anyPolicies, anySteps, compare), { numRuns });
   }, 60_000);
+
+  it('gives back no more than still counts when the earlier of two reservations is taken back first', async () => {
+    await compare([bucketOfTwo], inTurn);
+  });
 
   it('takes a reservation back as if it had never been made, at any time and in any order', async () => {
     await fc.assert(

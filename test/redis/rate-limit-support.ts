@@ -35,6 +35,18 @@ export const reservations = fc.array(
   { minLength: 30, maxLength: 80 },
 );
 
+/** Two reservations of a bucket of 20, of which half has come back by itself, and more was taken since. */
+export const bucketOfTwo: RateLimitPolicy = tokenBucket({ limit: 1, periodMs: 10, burst: 20 });
+export const inTurn: readonly Step[] = [
+  { do: 'reserve', key: 'a', cost: 5 },
+  { do: 'reserve', key: 'a', cost: 4 },
+  { do: 'wait', ms: 50 },
+  { do: 'consume', key: 'a', cost: 6 },
+  { do: 'settle', which: 1, actual: 0 },
+  { do: 'settle', which: 0, actual: 0 },
+  { do: 'peek', key: 'a', cost: 20 },
+];
+
 /** A bucket that is seldom full and seldom empty. */
 export const shortOfUnits: fc.WeightedArbitrary<RateLimitPolicy> = {
   arbitrary: fc

@@ -154,6 +154,19 @@ describe.skipIf(!available)('redisRateLimiter', () => {
     });
   });
 
+  it('keeps no more debt of a bucket than it can count, so that each millisecond still pays some back', async () => {
+    const clock: ServerClock = { ms: SOME_MS };
+    const limiter = redisRateLimiter(pinnedTo(clock, send), kinds[0]!, { denyCache: false, timeoutMs: 10_000 });
+    for (let k = 0; k < 2; k++) {
+      await (await limiter.reserve('k', k === 0 ? 1 : 0))!.settle(Number.MAX_SAFE_INTEGER);
+    }
+    const before = await limiter.peek('k');
+    clock.ms += 1;
+    const after = await limiter.peek('k');
+    expect(before.resetAfterMs - after.resetAfterMs).toBe(1);
+    expect(before.retryAfterMs - after.retryAfterMs).toBe(1);
+  });
+
   describe('a key', () => {
     const hostile = [
       '',

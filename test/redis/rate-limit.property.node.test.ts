@@ -9,7 +9,9 @@ import { redisAvailability, startRedis } from '../support/redis.ts';
 import type { RedisServer } from '../support/redis.ts';
 import {
   anySteps,
+  bucketOfTwo,
   comparable,
+  inTurn,
   pinnedTo,
   reservations,
   shortOfUnits,
@@ -48,6 +50,10 @@ describe.skipIf(!available)('redisRateLimiter', () => {
 
   it('decides on several policies all or nothing, and says which refuse and for how long', async () => {
     await fc.assert(fc.asyncProperty(anyPolicies, anySteps, async (rules, some) => compare(rules, some)));
+  });
+
+  it('gives back no more than still counts when the earlier of two reservations is taken back first', async () => {
+    await compare([bucketOfTwo], inTurn);
   });
 
   it('takes a reservation back as if it had never been made, at any time and in any order', async () => {
