@@ -75,28 +75,35 @@ export class Execution implements Owner {
   async drive(): Promise<Record<string, unknown>> {
     const frame = this.#frame;
     const { results } = frame;
+    const { nodes } = this.#saga;
     const isBare = !this.#journal && !this.#scope;
     let run: StepRun | undefined;
+    let at = 0;
+    /** Nodes from here on are plain steps that are done, and not kept yet. */
+    let kept = 0;
     try {
-      for (const node of this.#saga.nodes) {
+      // By index: an iterator would be carried over each wait.
+      for (; at < nodes.length; at++) {
+        const node = nodes[at]!;
         // The way of most steps without a store, written out because it is what a saga costs.
         if (isBare && node.type === 'step' && node.def.isPlain) {
           run = new StepRun(this, frame, node.name, node.def);
           results[node.name] = await node.def.run(run);
-          if (node.def.compensate) this.#done.push(node);
         } else {
           run = undefined;
+          this.#keepPlain(kept, at);
+          kept = at + 1;
           await this.#node(node, frame);
         }
       }
       run = undefined;
       // Who asked for a cancellation before the end has been promised it.
-      if (!isBare && !this.#isCommitted) this.#check();
-      await this.#journal?.finish('completed');
+      if (!isBare) await this.#finish();
       return results;
     } catch (error) {
       let thrown = error;
       if (run) {
+        this.#keepPlain(kept, at);
         run.isUnknown = leavesOpen(run, error);
         this.#keep(run);
         thrown = new Failure(run.step, error);
@@ -104,6 +111,15 @@ export class Execution implements Owner {
       if (!(thrown instanceof Failure)) throw thrown;
       return this.#isCommitted ? this.#park(thrown) : this.#turnBack(thrown);
     }
+  }
+
+  async #finish(): Promise<void> {
+    if (!this.#isCommitted) this.#check();
+    await this.#journal?.finish('completed');
+  }
+
+  #keepPlain(from: number, to: number): void {
+    for (const node of this.#saga.nodes.slice(from, to) as StepNode[]) if (node.def.compensate) this.#done.push(node);
   }
 
   /** Cancels it, unless it is past its pivot or on its way back; tells whether. */
