@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SagaStore } from '../../src/saga/index.ts';
-import { saga } from '../../src/saga/index.ts';
+import { SagaRefusal, saga } from '../../src/saga/index.ts';
 import { countingSignal } from '../support/counting-signal.ts';
 import { gate, outcomeOf } from '../support/gate.ts';
 import { LEASE_MS, bed, broken, chain, counted, never, storeOf } from './kit.ts';
@@ -285,6 +285,40 @@ describe('a stuck saga', () => {
     const [first, second] = await Promise.all([runner.retry('x'), runner.retry('x')]);
     expect([first, second]).toEqual([true, false]);
     expect(await runner.handle('x').result()).toEqual({ a: 'done' });
+  });
+});
+
+describe('a stuck saga that went on past what is broken', () => {
+  it('goes on with that alone when it is retried, and ends as undone', async () => {
+    const own = bed();
+    const trace: string[] = [];
+    let isBroken = true;
+    const undo = (name: string) => (): void => {
+      trace.push(name);
+      if (name === 'b' && isBroken) throw new Error('broken');
+    };
+    const def = saga('order')
+      .step('a', { run: () => 1, compensate: undo('a') })
+      .step('b', {
+        run: () => 2,
+        compensate: undo('b'),
+        onExhausted: 'continue',
+        compensationRetry: { maxAttempts: 1 },
+      })
+      .step('c', { run: () => 3, compensate: undo('c') })
+      .step('d', {
+        run: () => {
+          throw new SagaRefusal('no');
+        },
+      });
+    const runner = own.runner([def]);
+    const handle = await runner.start(def, undefined, { id: 'x' });
+    await expect(handle.result()).rejects.toMatchObject({ code: 'ERR_SAGA_STUCK', step: 'b' });
+    expect(trace).toEqual(['c', 'b', 'a']);
+    isBroken = false;
+    expect(await runner.retry('x')).toBe(true);
+    await expect(handle.result()).rejects.toMatchObject({ code: 'ERR_SAGA_COMPENSATED', step: 'd' });
+    expect(trace).toEqual(['c', 'b', 'a', 'b']);
   });
 });
 
