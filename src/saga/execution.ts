@@ -1,14 +1,13 @@
-import { refuse } from '../core/check.ts';
 import { guarded } from '../core/errors.ts';
 import { Scope } from '../core/scope.ts';
 import { isRefusal } from './ambiguity.ts';
-import { attempt, delayOf, leavesOpen, rest } from './attempt.ts';
+import { attempt, checkWait, delayOf, leavesOpen, rest } from './attempt.ts';
 import type { World } from './attempt.ts';
 import type { AnySaga, EachNode, ParallelNode, SagaNode, StepNode } from './definition.ts';
 import { SagaCompensatedError, SagaStuckError, SerializationError } from './errors.ts';
 import type { Journal } from './journal.ts';
 import { randomId } from './random-id.ts';
-import { Failure, Refused, Released, StepRun, UndoRun } from './step-run.ts';
+import { Failure, StepRun, UndoRun } from './step-run.ts';
 import type { Frame, Owner } from './step-run.ts';
 import { checkText } from './text.ts';
 
@@ -207,7 +206,7 @@ export class Execution implements Owner {
 
   async #pause(ms: number, scope: Scope | undefined): Promise<void> {
     const journal = this.#journal;
-    if (journal && !this.#groups && ms > journal.longMs) throw new Released(ms);
+    if (!this.#groups) journal?.letGo(ms);
     await journal?.flush();
     await rest(this.#world.clock, ms, scope);
   }
@@ -327,7 +326,7 @@ export class Execution implements Owner {
         whole.output = run.output;
         return;
       } catch (error) {
-        if (this.#isLost(error)) {
+        if (journal?.isLost(error)) {
           spans?.attempted(run, 'lost', error);
           throw error;
         }
@@ -347,16 +346,6 @@ export class Execution implements Owner {
 
   #throwIfAborted(run: StepRun, scope: Scope | undefined): void {
     if (scope?.aborted) throw new Failure(this.#scope?.aborted ? '' : run.step, scope.reason);
-  }
-
-  /** Whether the saga is another's by now. The error alone does not tell: a step may have met that of another runner. */
-  #isLost(error: unknown): boolean {
-    try {
-      this.#journal?.throwIfLost();
-      return error instanceof Refused;
-    } catch {
-      return true;
-    }
   }
 
   async #turnBack(failure: Failure): Promise<never> {
@@ -408,9 +397,4 @@ export class Execution implements Owner {
     await this.#journal?.finish('stuck', failure);
     throw new SagaStuckError(this.sagaId, failure.path, failure.error);
   }
-}
-
-/** The wait that a function of the definition asks for; what lies in the past is none. */
-function checkWait(what: string, ms: number): number {
-  return typeof ms === 'number' && !Number.isNaN(ms) ? ms : refuse(what, 'a number', ms);
 }
