@@ -24,10 +24,17 @@ export function isRefusal(error: unknown): boolean {
 const AMBIGUOUS_CODE =
   /^(ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ABORT_ERR|UND_ERR_(SOCKET|ABORTED|(HEADERS|BODY)_TIMEOUT)|ERR_(TIMEOUT|STORE_TIMEOUT|STORE_FAULT|SAGA_STEP_TIMEOUT|SAGA_LEASE_LOST)|08...|57P0.)$/;
 
+/** Causes lie no deeper, unless they go round in a circle. */
+const DEEPEST = 9;
+
 /** Whether an error leaves it open what was done. The cause counts too, where `fetch` hides the code. */
 export function isAmbiguousError(error: unknown): boolean {
-  if (isRefusal(error) || (isHoldfastError(error) && isRejection(error))) return false;
-  const { name, code, cause } = told(error);
-  if (name === 'AbortError' || name === 'TimeoutError' || AMBIGUOUS_CODE.test(String(code))) return true;
-  return cause !== undefined && cause !== error && isAmbiguousError(cause);
+  let each = error;
+  for (let depth = 0; depth < DEEPEST && each !== undefined; depth++) {
+    if (isRefusal(each) || (isHoldfastError(each) && isRejection(each))) return false;
+    const { name, code, cause } = told(each);
+    if (name === 'AbortError' || name === 'TimeoutError' || AMBIGUOUS_CODE.test(String(code))) return true;
+    each = cause;
+  }
+  return false;
 }

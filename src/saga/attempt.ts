@@ -1,3 +1,4 @@
+import { refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { guarded } from '../core/errors.ts';
 import { pause } from '../core/pause.ts';
@@ -79,4 +80,9 @@ export function delayOf(policy: RetryPolicy, n: number, random: Random): number 
   const { baseDelayMs = 100, factor = 2, maxDelayMs = 30_000, jitter = 'full' } = policy;
   const capMs = Math.min(maxDelayMs, baseDelayMs * factor ** (n - 1));
   return jitter === 'none' ? capMs : random() * capMs;
+}
+
+/** The wait that a function of the definition asks for; what lies in the past is none. */
+export function checkWait(what: string, ms: number): number {
+  return typeof ms === 'number' && !Number.isNaN(ms) ? ms : refuse(what, 'a number', ms);
 }

@@ -4,11 +4,12 @@ import { LeaseLostError, SagaCancelledError, SagaCompensatedError, SagaStuckErro
 import { Execution } from './execution.ts';
 import { Journal } from './journal.ts';
 import type { Scribe } from './journal.ts';
+import { Released } from './let-go.ts';
 import type { Terms } from './runner-terms.ts';
 import type { SagaEvent } from './saga-runner.ts';
 import type { SagaNews, SagaRecord, SagaSnapshot } from './saga-store.ts';
 import { deserialize } from './serializer.ts';
-import { Failure, Released } from './step-run.ts';
+import { Failure } from './step-run.ts';
 import { Spans } from './tracing.ts';
 import type { SagaSpan } from './tracing.ts';
 import type { Worker } from './worker.ts';

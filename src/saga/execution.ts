@@ -1,14 +1,13 @@
-import { refuse } from '../core/check.ts';
 import { guarded } from '../core/errors.ts';
 import { Scope } from '../core/scope.ts';
 import { isRefusal } from './ambiguity.ts';
-import { attempt, delayOf, leavesOpen, rest } from './attempt.ts';
+import { attempt, checkWait, delayOf, leavesOpen, rest } from './attempt.ts';
 import type { World } from './attempt.ts';
 import type { AnySaga, EachNode, ParallelNode, SagaNode, StepNode } from './definition.ts';
 import { SagaCompensatedError, SagaStuckError, SerializationError } from './errors.ts';
 import type { Journal } from './journal.ts';
 import { randomId } from './random-id.ts';
-import { Failure, Refused, Released, StepRun, UndoRun } from './step-run.ts';
+import { Failure, StepRun, UndoRun } from './step-run.ts';
 import type { Frame, Owner } from './step-run.ts';
 import { checkText } from './text.ts';
 
@@ -75,28 +74,35 @@ export class Execution implements Owner {
   async drive(): Promise<Record<string, unknown>> {
     const frame = this.#frame;
     const { results } = frame;
+    const { nodes } = this.#saga;
     const isBare = !this.#journal && !this.#scope;
     let run: StepRun | undefined;
+    let at = 0;
+    /** Nodes from here on are plain steps that are done, and not kept yet. */
+    let kept = 0;
     try {
-      for (const node of this.#saga.nodes) {
+      // By index: an iterator would be carried over each wait.
+      for (; at < nodes.length; at++) {
+        const node = nodes[at]!;
         // The way of most steps without a store, written out because it is what a saga costs.
         if (isBare && node.type === 'step' && node.def.isPlain) {
           run = new StepRun(this, frame, node.name, node.def);
           results[node.name] = await node.def.run(run);
-          if (node.def.compensate) this.#done.push(node);
         } else {
           run = undefined;
+          this.#keepPlain(kept, at);
+          kept = at + 1;
           await this.#node(node, frame);
         }
       }
       run = undefined;
       // Who asked for a cancellation before the end has been promised it.
-      if (!isBare && !this.#isCommitted) this.#check();
-      await this.#journal?.finish('completed');
+      if (!isBare) await this.#finish();
       return results;
     } catch (error) {
       let thrown = error;
       if (run) {
+        this.#keepPlain(kept, at);
         run.isUnknown = leavesOpen(run, error);
         this.#keep(run);
         thrown = new Failure(run.step, error);
@@ -104,6 +110,15 @@ export class Execution implements Owner {
       if (!(thrown instanceof Failure)) throw thrown;
       return this.#isCommitted ? this.#park(thrown) : this.#turnBack(thrown);
     }
+  }
+
+  async #finish(): Promise<void> {
+    if (!this.#isCommitted) this.#check();
+    await this.#journal?.finish('completed');
+  }
+
+  #keepPlain(from: number, to: number): void {
+    for (const node of this.#saga.nodes.slice(from, to) as StepNode[]) if (node.def.compensate) this.#done.push(node);
   }
 
   /** Cancels it, unless it is past its pivot or on its way back; tells whether. */
@@ -191,7 +206,7 @@ export class Execution implements Owner {
 
   async #pause(ms: number, scope: Scope | undefined): Promise<void> {
     const journal = this.#journal;
-    if (journal && !this.#groups && ms > journal.longMs) throw new Released(ms);
+    if (!this.#groups) journal?.letGo(ms);
     await journal?.flush();
     await rest(this.#world.clock, ms, scope);
   }
@@ -311,7 +326,7 @@ export class Execution implements Owner {
         whole.output = run.output;
         return;
       } catch (error) {
-        if (this.#isLost(error)) {
+        if (journal?.isLost(error)) {
           spans?.attempted(run, 'lost', error);
           throw error;
         }
@@ -331,16 +346,6 @@ export class Execution implements Owner {
 
   #throwIfAborted(run: StepRun, scope: Scope | undefined): void {
     if (scope?.aborted) throw new Failure(this.#scope?.aborted ? '' : run.step, scope.reason);
-  }
-
-  /** Whether the saga is another's by now. The error alone does not tell: a step may have met that of another runner. */
-  #isLost(error: unknown): boolean {
-    try {
-      this.#journal?.throwIfLost();
-      return error instanceof Refused;
-    } catch {
-      return true;
-    }
   }
 
   async #turnBack(failure: Failure): Promise<never> {
@@ -392,9 +397,4 @@ export class Execution implements Owner {
     await this.#journal?.finish('stuck', failure);
     throw new SagaStuckError(this.sagaId, failure.path, failure.error);
   }
-}
-
-/** The wait that a function of the definition asks for; what lies in the past is none. */
-function checkWait(what: string, ms: number): number {
-  return typeof ms === 'number' && !Number.isNaN(ms) ? ms : refuse(what, 'a number', ms);
 }

@@ -1,6 +1,7 @@
 import { isAmbiguousError } from './ambiguity.ts';
 import type { EventNode } from './definition.ts';
 import { LeaseLostError, StepTimeoutError } from './errors.ts';
+import { Refused, Released } from './let-go.ts';
 import type {
   LogEntry,
   LogEntryType,
@@ -11,7 +12,7 @@ import type {
   SagaWrite,
 } from './saga-store.ts';
 import { deserialize, deserializeError, serialize, serializeError } from './serializer.ts';
-import { Failure, Released } from './step-run.ts';
+import { Failure } from './step-run.ts';
 import type { StepRun } from './step-run.ts';
 import { checkText } from './text.ts';
 
@@ -71,11 +72,11 @@ export class Journal {
   isCancellable: boolean;
   /** Whether anything has been called. */
   hasBegun: boolean = false;
-  /** Longer waits let go of the saga. */
-  readonly longMs: number;
   readonly id: string;
   readonly fence: number;
   seenSignals: number;
+  /** Longer waits let go of the saga. */
+  readonly #longMs: number;
   readonly #scribe: Scribe;
   readonly #events: Map<string, string>;
   /** The store's clock less the monotonic one. */
@@ -95,7 +96,7 @@ export class Journal {
     this.recoveries = record.recoveries;
     this.isCancellable = this.#storedCancellable = record.isCancellable;
     this.seenSignals = record.signals;
-    this.longMs = longMs;
+    this.#longMs = longMs;
     this.#scribe = scribe;
     this.#events = new Map(events.map(({ name, payload }) => [name, payload]));
     this.#offsetMs = nowMs - scribe.nowMs();
@@ -144,6 +145,21 @@ export class Journal {
 
   throwIfLost(): void {
     this.#scribe.throwIfLost();
+  }
+
+  /** Whether the saga is another's by now. The error alone does not tell: a step may have met that of another runner. */
+  isLost(error: unknown): boolean {
+    try {
+      this.throwIfLost();
+      return error instanceof Refused;
+    } catch {
+      return true;
+    }
+  }
+
+  /** Throws where a wait is so long that nobody needs to own the saga meanwhile. */
+  letGo(ms: number): void {
+    if (ms > this.#longMs) throw new Released(ms);
   }
 
   outputOf(past: PathLog): unknown {

@@ -1,5 +1,6 @@
 import { amount, integer, oneOf, optionalFunction, refuse } from '../core/check.ts';
 import { runInMemory } from './run.ts';
+import { checkText } from './text.ts';
 import type {
   AnySaga,
   AnyStepDef,
@@ -45,8 +46,8 @@ type Def = Record<keyof AnyStepDef | 'items' | 'key' | 'concurrency' | 'compensa
 
 /** Names are parts of paths, which are joined by `/`, and of keys; they are properties of results. */
 function checkName(what: string, name: string): string {
-  const isFit = typeof name === 'string' && name !== '__proto__' && /^[^/\0\ud800-\udfff]{1,200}$/u.test(name);
-  return isFit ? name : refuse(what, 'a well-formed text of 1 to 200 characters without /', name);
+  checkText(what, name, 1, 200);
+  return name.includes('/') || name === '__proto__' ? refuse(what, 'no __proto__ and without /', name) : name;
 }
 
 function checkRetry(what: string, retry: RetryPolicy | undefined): void {

@@ -1,7 +1,6 @@
 import type { Scope } from '../core/scope.ts';
 import type { OutboxEvent } from './saga-store.ts';
 import type { AnyStepDef, CompensateContext, StepContext } from './definition.ts';
-import { LeaseLostError } from './errors.ts';
 
 /** Where a saga, or a child of it, keeps what its steps see. */
 export interface Frame {
@@ -23,18 +22,6 @@ export class Failure {
     this.error = error;
   }
 }
-
-/** Thrown to let go of a saga, which is due again `afterMs` later. */
-export class Released {
-  readonly afterMs: number;
-
-  constructor(afterMs: number) {
-    this.afterMs = afterMs;
-  }
-}
-
-/** Thrown when the store has refused a write: the saga is another's. */
-export class Refused extends LeaseLostError {}
 
 /** What a run tells about the saga it is part of. */
 export interface Owner {

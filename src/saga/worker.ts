@@ -3,8 +3,8 @@ import { keepAlive } from '../core/clock.ts';
 import { Scope } from '../core/scope.ts';
 import { rest } from './attempt.ts';
 import { LeaseLostError } from './errors.ts';
+import { Refused } from './let-go.ts';
 import type { NewSaga, SagaNews, SagaRecord, SagaStore, SagaWrite } from './saga-store.ts';
-import { Refused } from './step-run.ts';
 
 /** The terms of a lease. */
 export interface LeaseTerms {

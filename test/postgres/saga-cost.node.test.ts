@@ -55,7 +55,7 @@ describe.skipIf(!available)('statements of sagas in PostgreSQL', () => {
       'step',
       'step',
       'step',
-      'write',
+      'step',
     ]);
   });
 
