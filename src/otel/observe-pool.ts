@@ -22,13 +22,23 @@ const TIMES: Readonly<Record<string, string>> = {
   use_time: 'Time on loan.',
 };
 
+/** Options of {@link observePool}. */
+export interface ObservePoolOptions extends ObserveOptions {
+  /**
+   * Whether the three histograms are kept. They are what observing a pool costs per loan: a record of each time.
+   *
+   * @defaultValue true
+   */
+  readonly times?: boolean | undefined;
+}
+
 /**
  * Shows a pool by OpenTelemetry's conventions for database clients, `db.client.connection.`: `count` by state, `max`,
  * `idle.min`, `pending_requests`, `timeouts`, and in seconds `create_time`, `wait_time`, `use_time`; and under
  * `holdfast.pool.` what they have no name for: `created`, `create_failures`, `destroyed`, `rejected`, `aborted`,
  * `invalid`, `leaked`.
  *
- * With it a pool reads its clock for each loan. A keyed pool is shown as one, with `holdfast.pool.keys` and without
+ * For the times a pool reads its clock for each loan; without them a loan pays nothing. A keyed pool is shown as one, with `holdfast.pool.keys` and without
  * times; it needs a name in the options.
  *
  * @example
@@ -48,10 +58,10 @@ const TIMES: Readonly<Record<string, string>> = {
 export function observePool<T>(
   meter: Meter,
   pool: Pick<Pool<T>, 'name' | 'stats' | 'onEvent'> | Pick<KeyedPool<never, T>, 'stats'>,
-  options: ObserveOptions = {},
+  options: ObservePoolOptions = {},
 ): Observation {
   const { onEvent, name: ownName } = pool as Partial<Pick<Pool<T>, 'name' | 'onEvent'>>;
-  const { name = ownName } = options;
+  const { name = ownName, times = true } = options;
   const stats = (): PoolStats & { readonly keys?: number } => pool.stats();
   const conventional = new Observed(meter, PREFIX, name, POOL_NAME);
   const further = new Observed(meter, 'holdfast.pool', name, POOL_NAME);
@@ -59,7 +69,7 @@ export function observePool<T>(
   const seconds = (metric: string): Histogram | undefined =>
     hub.seconds(`${PREFIX}.${metric}`, TIMES[metric]!, [POOL_NAME]);
 
-  const shown = { name: '', stats, onEvent: onEvent ? onEvent.bind(pool) : () => () => {} };
+  const shown = { name: '', stats, onEvent: onEvent && times ? onEvent.bind(pool) : () => () => {} };
   const stop = poolMetrics(shown as Pick<Pool<T>, 'name' | 'stats' | 'onEvent'> as Pool<T>, {
     gauge: (full, read, { [`${PREFIX}.state`]: state }) => {
       const metric = full.slice(PREFIX.length + 1);

@@ -83,6 +83,18 @@ describe('pools', () => {
     ]);
   });
 
+  it('a pool without times is shown without a listener', async () => {
+    const { meter, collect, records } = fakeMeter();
+    const pool = createPool({ create: () => ({}), name: 'orders' });
+    const onEvent = (): never => {
+      throw new Error('listened to');
+    };
+    using _observation = observePool(meter, { name: pool.name, stats: () => pool.stats(), onEvent }, { times: false });
+    await pool.use(() => {});
+    expect(collect()).toMatchObject({ 'db.client.connection.count{orders,idle}': 1 });
+    expect(records).toEqual([]);
+  });
+
   it('a keyed pool is shown as one pool', async () => {
     const { meter, collect, made } = fakeMeter();
     const pool = createKeyedPool({ create: (key: string) => ({ key }), max: 3 });
