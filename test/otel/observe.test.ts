@@ -13,7 +13,7 @@ import {
   observeThrottle,
 } from '../../src/otel/index.ts';
 import { createBulkhead } from '../../src/policy/index.ts';
-import { createKeyedPool, createPool } from '../../src/pool/index.ts';
+import { createKeyedPool, createPool, poolMetrics } from '../../src/pool/index.ts';
 import {
   createAdaptiveThrottle,
   createConcurrencyLimiter,
@@ -81,6 +81,23 @@ describe('pools', () => {
       'db.client.connection.pool.name',
       'db.client.connection.state',
     ]);
+  });
+
+  it('a pool has the names that poolMetrics reports', async () => {
+    const { meter, made } = fakeMeter();
+    const names = new Set<string>();
+    const note = (name: string): void => void names.add(name);
+    const clock = createVirtualClock();
+    const pool = createPool({ create: () => ({}), max: 1, name: 'orders', clock });
+    poolMetrics(pool, { gauge: (name) => (note(name), () => {}), add: note, record: note });
+    observePool(meter, pool);
+    const lease = await pool.acquire();
+    const late = pool.acquire({ timeoutMs: 10 }).catch(() => {});
+    await clock.advance(20);
+    await late;
+    lease.release();
+    expect([...made.keys()].filter((name) => name.startsWith('db.')).sort()).toEqual([...names].sort());
+    expect(names.size).toBe(8);
   });
 
   it('a pool without times is shown without a listener', async () => {
