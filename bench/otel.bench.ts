@@ -120,7 +120,7 @@ async function pool(): Promise<PoolModule.Pool<object>> {
   return createPool({ create: async () => ({}), max: 10, name: 'one' });
 }
 
-function loans(lent: PoolModule.Pool<object>): Loop {
+function loans(lent: PoolModule.Pool<object>, record: () => void = () => {}): Loop {
   const once = async (): Promise<string> => {
     (await lent.acquire()).release();
     return 'done';
@@ -128,10 +128,17 @@ function loans(lent: PoolModule.Pool<object>): Loop {
   return {
     once,
     many: async (n) => {
-      for (let k = 0; k < n; k++) (await lent.acquire()).release();
+      for (let k = 0; k < n; k++) {
+        const lease = await lent.acquire();
+        record();
+        lease.release();
+        record();
+      }
     },
   };
 }
+
+const RECORDS = 'limit: not observed, two records by hand';
 
 const pools: Case = {
   kind: 'loop',
@@ -139,20 +146,48 @@ const pools: Case = {
   about: 'acquire and release of an idle resource; two events, two clock reads, and two histograms with the SDK',
   isHot: true,
   expected: 'done',
-  subjects: subjects(
-    async () => loans(await pool()),
-    async () => {
-      const one = await pool();
-      one.onEvent((await diagnostics()).publishEvents('pool', { name: 'one' }));
-      return loans(one);
+  subjects: [
+    ...subjects(
+      async () => loans(await pool()),
+      async () => {
+        const one = await pool();
+        one.onEvent((await diagnostics()).publishEvents('pool', { name: 'one' }));
+        return loans(one);
+      },
+      async () => {
+        const one = await pool();
+        (await otel()).observePool(await sdkMeter(), one);
+        return loans(one);
+      },
+    ),
+    {
+      name: 'otel, the SDK, without times',
+      prepare: async () => {
+        const one = await pool();
+        (await otel()).observePool(await sdkMeter(), one, { times: false });
+        return loans(one);
+      },
     },
-    async () => {
-      const one = await pool();
-      (await otel()).observePool(await sdkMeter(), one);
-      return loans(one);
+    {
+      name: RECORDS,
+      prepare: async () => {
+        const histogram = (await sdkMeter()).createHistogram('time', {
+          unit: 's',
+          description: 'x',
+          attributeNames: [],
+        });
+        const attributes = { 'db.client.connection.pool.name': 'one' };
+        return loans(await pool(), () => histogram.record(0.001, attributes));
+      },
     },
-  ),
-  measures: within(2, 4),
+  ],
+  measures: [
+    time(
+      { subject: CHANNEL, against: PLAIN, ratio: 3 },
+      { subject: 'otel, the SDK, without times', against: PLAIN, ratio: 1.05 },
+      { subject: SDK, against: RECORDS, ratio: 1.3 },
+    ),
+  ],
 };
 
 async function hits(listeners: object = {}): Promise<CacheModule.Cache<string, number>> {

@@ -53,39 +53,58 @@ function detailOf(kind: CountedKind): string {
   return details[oneOf('kind', kind, Object.keys(details) as CountedKind[])];
 }
 
-/** A count of its own for each combination of attributes that has come. */
+/** Words that tell counts apart, in the order of their attributes. */
+type Words = readonly [first: string, second: string | undefined, third: string | undefined];
+
+/** A count of its own for each combination of words that has come. */
 export class Tally {
   readonly #observed: Observed;
   readonly #row: Omit<Row, 'read' | 'by'>;
   readonly #names: readonly string[];
+  readonly #by: (...words: Words) => Attributes;
   readonly #counts = new Map<string, { count: number }>();
+  /** The count that was used last, and its words: mostly the next is the same. */
+  #last: { count: number } | undefined;
+  #words: Words | undefined;
 
-  /** `names` are those of all attributes that come. */
-  constructor(observed: Observed, row: Omit<Row, 'read' | 'by' | 'kind'>, names: readonly string[]) {
+  /** `names` are those of all attributes that come; `by` says them for words that are new. */
+  constructor(
+    observed: Observed,
+    row: Omit<Row, 'read' | 'by' | 'kind'>,
+    names: readonly string[],
+    by: (...words: Words) => Attributes,
+  ) {
     this.#observed = observed;
     this.#row = { ...row, kind: 'total' };
     this.#names = names;
+    this.#by = by;
   }
 
-  /** Counts one. `words` tell combinations apart; `attributes` are asked for where they are new. */
-  add(words: string, attributes: () => Attributes): void {
+  add(first: string, second?: string, third?: string): void {
     if (this.#observed.isClosed) return;
-    const known = this.#counts.get(words) ?? this.#cellOf(attributes());
-    known.count++;
+    const last = this.#words;
+    if (!last || last[0] !== first || last[1] !== second || last[2] !== third) {
+      this.#words = [first, second, third];
+      this.#last = this.#cellOf(this.#words);
+    }
+    this.#last!.count++;
   }
 
   /** Kept by what is shown, which is bounded, and not by what has come. */
-  #cellOf(by: Attributes): { count: number } {
-    const words = wordsOf(Object.values(by));
-    const cell = this.#counts.get(words) ?? { count: 0 };
-    if (!this.#counts.has(words)) this.#observed.show({ ...this.#row, by, read: () => cell.count }, this.#names);
-    this.#counts.set(words, cell);
+  #cellOf(words: Words): { count: number } {
+    const known = this.#counts.get(keyOf(words));
+    if (known) return known;
+    const by = this.#by(...words);
+    const key = keyOf(Object.values(by));
+    const cell = this.#counts.get(key) ?? { count: 0 };
+    if (!this.#counts.has(key)) this.#observed.show({ ...this.#row, by, read: () => cell.count }, this.#names);
+    this.#counts.set(key, cell);
     return cell;
   }
 }
 
-function wordsOf(values: readonly string[]): string {
-  return values.join('\0');
+function keyOf(words: readonly (string | undefined)[]): string {
+  return words.filter((word) => word !== undefined).join('\0');
 }
 
 function listening<A extends readonly unknown[]>(
@@ -126,11 +145,14 @@ export function countEvents(
   // A definition of a saga is called by a name as well.
   const attribute = kind === 'saga' ? 'definition' : detail;
   const row = { metric: 'events', unit: '{event}', description: `Events of ${kind}, by type.` };
-  const tally = new Tally(observed, row, ['name', 'event', ...(detail ? [attribute] : [])]);
+  const names = ['name', 'event', ...(detail ? [attribute] : [])];
+  const tally = new Tally(observed, row, names, (type, value) => ({
+    event: type,
+    ...(value !== undefined && { [attribute]: observed.admit(attribute, value) }),
+  }));
   return listening(observed, (event: { readonly type: string }) => {
     const { type, [detail]: value } = event as { readonly type: string } & Readonly<Record<string, unknown>>;
-    if (typeof value !== 'string') return tally.add(type, () => ({ event: type }));
-    tally.add(wordsOf([type, value]), () => ({ event: type, [attribute]: observed.admit(attribute, value) }));
+    tally.add(type, typeof value === 'string' ? value : undefined);
   });
 }
 
@@ -162,15 +184,13 @@ export function countDecisions(
   const prefix = 'holdfast.rate_limit';
   const observed = new Observed(meter, prefix, options.name);
   const row = { metric: 'decisions', unit: '{decision}', description: 'Decisions of a rate limiter.' };
-  const tally = new Tally(observed, row, ['name', 'policy', 'outcome', 'source']);
-  return listening(observed, (_key: string, decision: CountedDecision) => {
-    const { allowed, policy, source } = decision;
-    const outcome = allowed ? 'allowed' : 'refused';
-    const made = source === undefined ? {} : { source };
-    tally.add(wordsOf([policy, outcome, ...Object.values(made)]), () => ({
-      policy: observed.admit('policy', policy),
-      outcome,
-      ...made,
-    }));
+  const names = ['name', 'policy', 'outcome', 'source'];
+  const tally = new Tally(observed, row, names, (policy, outcome, source) => ({
+    policy: observed.admit('policy', policy),
+    outcome: outcome!,
+    ...(source !== undefined && { source }),
+  }));
+  return listening(observed, (_key: string, { allowed, policy, source }: CountedDecision) => {
+    tally.add(policy, allowed ? 'allowed' : 'refused', source);
   });
 }

@@ -9,6 +9,7 @@ export {
   observeThrottle,
 } from './observe.ts';
 export { observePool } from './observe-pool.ts';
+export type { ObservePoolOptions } from './observe-pool.ts';
 export type { NamedOptions, Observation, ObserveOptions } from './observation.ts';
 export { countDecisions, countEvents } from './count-events.ts';
 export type { CountedDecision, CountedKind, CountingListener } from './count-events.ts';

@@ -53,7 +53,7 @@ export class Instrument {
     this.#observable = guarded(undefined, create, meter, metric);
   }
 
-  /** Adds what `read` answers to the series with these attributes. The answer takes it away, once. */
+  /** Adds what `read` answers to the series with these attributes. The answer takes it away; to be called once. */
   watch(attributes: Attributes, read: () => number): () => void {
     const key = JSON.stringify(attributes);
     const series = this.#series.get(key) ?? { attributes, reads: new Set(), past: 0, isEnding: false };
@@ -64,7 +64,6 @@ export class Instrument {
     series.reads.add(own);
     this.#listen();
     return () => {
-      if (!series.reads.has(own)) return;
       if (this.#kind === 'total') series.past += valueOf(own) ?? 0;
       series.reads.delete(own);
       if (!series.reads.size) this.#end(key, series);

@@ -1,4 +1,3 @@
-import { poolMetrics } from '../pool/metrics.ts';
 import type { KeyedPool } from '../pool/keyed-pool.ts';
 import type { Pool, PoolStats } from '../pool/pool-types.ts';
 import type { Histogram, Meter } from './meter.ts';
@@ -8,19 +7,17 @@ import { level, Observed, total } from './observation.ts';
 const PREFIX = 'db.client.connection';
 const POOL_NAME = 'db.client.connection.pool.name';
 
-/** What `poolMetrics` reads: name, unit and description, after the conventions. */
-const LEVELS: Readonly<Record<string, readonly [unit: string, description: string]>> = {
-  count: ['{connection}', 'Connections by state.'],
-  max: ['{connection}', 'Connections that there may be.'],
-  'idle.min': ['{connection}', 'Idle connections that are kept.'],
-  pending_requests: ['{request}', 'Acquires that wait.'],
-};
+type Stats = () => PoolStats & { readonly keys?: number };
 
-const TIMES: Readonly<Record<string, string>> = {
-  create_time: 'Time to make a connection.',
-  wait_time: 'Time from acquire to loan.',
-  use_time: 'Time on loan.',
-};
+/** Options of {@link observePool}. */
+export interface ObservePoolOptions extends ObserveOptions {
+  /**
+   * Whether the three histograms are kept. They are what observing a pool costs per loan: a record of each time.
+   *
+   * @defaultValue true
+   */
+  readonly times?: boolean | undefined;
+}
 
 /**
  * Shows a pool by OpenTelemetry's conventions for database clients, `db.client.connection.`: `count` by state, `max`,
@@ -28,7 +25,7 @@ const TIMES: Readonly<Record<string, string>> = {
  * `holdfast.pool.` what they have no name for: `created`, `create_failures`, `destroyed`, `rejected`, `aborted`,
  * `invalid`, `leaked`.
  *
- * With it a pool reads its clock for each loan. A keyed pool is shown as one, with `holdfast.pool.keys` and without
+ * For the times a pool reads its clock for each loan; without them a loan pays nothing. A keyed pool is shown as one, with `holdfast.pool.keys` and without
  * times; it needs a name in the options.
  *
  * @example
@@ -48,49 +45,62 @@ const TIMES: Readonly<Record<string, string>> = {
 export function observePool<T>(
   meter: Meter,
   pool: Pick<Pool<T>, 'name' | 'stats' | 'onEvent'> | Pick<KeyedPool<never, T>, 'stats'>,
-  options: ObserveOptions = {},
+  options: ObservePoolOptions = {},
 ): Observation {
   const { onEvent, name: ownName } = pool as Partial<Pick<Pool<T>, 'name' | 'onEvent'>>;
-  const { name = ownName } = options;
-  const stats = (): PoolStats & { readonly keys?: number } => pool.stats();
+  const { name = ownName, times = true } = options;
+  const stats: Stats = () => pool.stats();
   const conventional = new Observed(meter, PREFIX, name, POOL_NAME);
   const further = new Observed(meter, 'holdfast.pool', name, POOL_NAME);
-  const { hub, own } = conventional;
-  const seconds = (metric: string): Histogram | undefined =>
-    hub.seconds(`${PREFIX}.${metric}`, TIMES[metric]!, [POOL_NAME]);
-
-  const shown = { name: '', stats, onEvent: onEvent ? onEvent.bind(pool) : () => () => {} };
-  const stop = poolMetrics(shown as Pick<Pool<T>, 'name' | 'stats' | 'onEvent'> as Pool<T>, {
-    gauge: (full, read, { [`${PREFIX}.state`]: state }) => {
-      const metric = full.slice(PREFIX.length + 1);
-      const [unit, description] = LEVELS[metric]!;
-      conventional.show(level(metric, unit, description, read, state === undefined ? {} : { state }));
-      return () => {};
-    },
-    // The pool itself counts what is added here.
-    add: () => {},
-    record: (full, value) => seconds(full.slice(PREFIX.length + 1))?.record(value, own),
-  });
-  conventional.show(total('timeouts', '{timeout}', 'Acquires that waited too long.', () => stats().timeouts));
-  for (const row of ownRows(stats)) further.show(row);
-  conventional.onClose(stop);
+  for (const row of conventionalRows(stats)) conventional.show(row);
+  for (const row of furtherRows(stats)) further.show(row);
   conventional.onClose(() => further.close());
-  conventional.onLast(() => {
-    for (const metric of Object.keys(TIMES)) seconds(metric)?.remove?.(own);
-  });
+  if (onEvent && times) showTimes(conventional, onEvent.bind(pool));
   return conventional;
 }
 
-/** What the conventions have no name for. */
-function ownRows(stats: () => PoolStats & { readonly keys?: number }): Row[] {
+/** Keeps the three times, in seconds. */
+function showTimes<T>(observed: Observed, listen: Pool<T>['onEvent']): void {
+  const { hub, own } = observed;
+  const seconds = (metric: string, description: string): Histogram | undefined =>
+    hub.seconds(`${PREFIX}.${metric}`, description, [POOL_NAME]);
+  const create = seconds('create_time', 'Time to make a connection.');
+  const wait = seconds('wait_time', 'Time from acquire to loan.');
+  const use = seconds('use_time', 'Time on loan.');
+  const stop = listen((event) => {
+    if (event.type === 'acquired') wait?.record(event.waitMs / 1000, own);
+    else if (event.type === 'released') use?.record(event.heldMs / 1000, own);
+    else if (event.type === 'created') create?.record(event.createMs / 1000, own);
+  });
+  observed.onClose(stop);
+  observed.onLast(() => {
+    for (const histogram of [create, wait, use]) histogram?.remove?.(own);
+  });
+}
+
+/** What the conventions have a name for; the same as `poolMetrics` of `holdfast/pool` reports. */
+function conventionalRows(stats: Stats): Row[] {
+  const unit = '{connection}';
+  return [
+    level('count', unit, 'Connections by state.', () => stats().idle, { state: 'idle' }),
+    level('count', unit, 'Connections by state.', () => stats().inUse, { state: 'used' }),
+    level('max', unit, 'Connections that there may be.', () => stats().max),
+    level('idle.min', unit, 'Idle connections that are kept.', () => stats().minIdle),
+    level('pending_requests', '{request}', 'Acquires that wait.', () => stats().waiting),
+    total('timeouts', '{timeout}', 'Acquires that waited too long.', () => stats().timeouts),
+  ];
+}
+
+function furtherRows(stats: Stats): Row[] {
+  const unit = '{connection}';
   const rows = [
-    total('created', '{connection}', 'Resources that were made.', () => stats().created),
+    total('created', unit, 'Resources that were made.', () => stats().created),
     total('create_failures', '{attempt}', 'Creates that failed.', () => stats().createFailed),
-    total('destroyed', '{connection}', 'Resources that were destroyed.', () => stats().destroyed),
+    total('destroyed', unit, 'Resources that were destroyed.', () => stats().destroyed),
     total('rejected', '{request}', 'Acquires that were turned away.', () => stats().rejected),
     total('aborted', '{request}', 'Acquires that were given up.', () => stats().aborted),
-    total('invalid', '{connection}', 'Resources that a test found invalid.', () => stats().invalid),
-    total('leaked', '{connection}', 'Loans that took too long.', () => stats().leaked),
+    total('invalid', unit, 'Resources that a test found invalid.', () => stats().invalid),
+    total('leaked', unit, 'Loans that took too long.', () => stats().leaked),
   ];
   if (stats().keys === undefined) return rows;
   return [...rows, level('keys', '{key}', 'Keys of a keyed pool.', () => stats().keys ?? 0)];

@@ -50,8 +50,8 @@ export function observeCircuitBreaker(
     peak('slow_call_rate', '1', 'Share of slow calls, by the first trip rule.', () => circuit.stats().slowCallRate),
   ]);
   const row = { metric: 'transitions', unit: '{transition}', description: 'Changes of state, by the new state.' };
-  const transitions = new Tally(observed, row, ['name', 'state']);
-  observed.onClose(circuit.onEvent(({ to }) => transitions.add(to, () => ({ state: to }))));
+  const transitions = new Tally(observed, row, ['name', 'state'], (state) => ({ state }));
+  observed.onClose(circuit.onEvent(({ to }) => transitions.add(to)));
   return observed;
 }
 

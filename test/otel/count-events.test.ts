@@ -84,6 +84,7 @@ describe('events', () => {
     expect(collect()).toMatchObject({ 'holdfast.retry.events{hosts,retry}': 2 });
     onEvent[Symbol.dispose]();
     for (const policy of policies) await policy.runOutcome(fail);
+    onEvent({ type: 'new' });
     expect(collect()).toEqual({});
   });
 
@@ -94,6 +95,16 @@ describe('events', () => {
     const values = collect();
     expect(Object.keys(values)).toHaveLength(201);
     expect(values['holdfast.saga.events{orders,completed,other}']).toBe(800);
+  });
+
+  it('events give back the names of what is disposed, where a meter ends series', () => {
+    const { meter, collect } = fakeMeter(true);
+    for (let k = 0; k < 300; k++) {
+      using tell = countEvents(meter, 'saga', { name: 'orders' });
+      tell({ type: 'completed', name: `saga ${k}` } as never);
+    }
+    countEvents(meter, 'saga', { name: 'orders' })({ type: 'completed', name: 'last' } as never);
+    expect(collect()).toEqual({ 'holdfast.saga.events{orders,completed,last}': 1 });
   });
 
   it('events of an unknown kind are refused', () => {

@@ -13,7 +13,7 @@ import {
   observeThrottle,
 } from '../../src/otel/index.ts';
 import { createBulkhead } from '../../src/policy/index.ts';
-import { createKeyedPool, createPool } from '../../src/pool/index.ts';
+import { createKeyedPool, createPool, poolMetrics } from '../../src/pool/index.ts';
 import {
   createAdaptiveThrottle,
   createConcurrencyLimiter,
@@ -81,6 +81,35 @@ describe('pools', () => {
       'db.client.connection.pool.name',
       'db.client.connection.state',
     ]);
+  });
+
+  it('a pool has the names that poolMetrics reports', async () => {
+    const { meter, made } = fakeMeter();
+    const names = new Set<string>();
+    const note = (name: string): void => void names.add(name);
+    const clock = createVirtualClock();
+    const pool = createPool({ create: () => ({}), max: 1, name: 'orders', clock });
+    poolMetrics(pool, { gauge: (name) => (note(name), () => {}), add: note, record: note });
+    observePool(meter, pool);
+    const lease = await pool.acquire();
+    const late = pool.acquire({ timeoutMs: 10 }).catch(() => {});
+    await clock.advance(20);
+    await late;
+    lease.release();
+    expect([...made.keys()].filter((name) => name.startsWith('db.')).sort()).toEqual([...names].sort());
+    expect(names.size).toBe(8);
+  });
+
+  it('a pool without times is shown without a listener', async () => {
+    const { meter, collect, records } = fakeMeter();
+    const pool = createPool({ create: () => ({}), name: 'orders' });
+    const onEvent = (): never => {
+      throw new Error('listened to');
+    };
+    using _observation = observePool(meter, { name: pool.name, stats: () => pool.stats(), onEvent }, { times: false });
+    await pool.use(() => {});
+    expect(collect()).toMatchObject({ 'db.client.connection.count{orders,idle}': 1 });
+    expect(records).toEqual([]);
   });
 
   it('a keyed pool is shown as one pool', async () => {

@@ -164,8 +164,10 @@ describe('metrics of the OpenTelemetry SDK', () => {
     first.close();
     for (let size = 1; size < 5; size++) {
       cache.set(`key ${size}`, 1);
-      expect(pointsOf(await otel.collect(), 'holdfast.cache.entries')).toEqual({ users: size });
-      expect(pointsOf(await otel.collect(), 'holdfast.cache.weight')).toEqual({ users: size });
+      cache.get(`key ${size}`);
+      const metrics = await otel.collect();
+      expect(pointsOf(metrics, 'holdfast.cache.requests')).toMatchObject({ 'users,hit': size });
+      expect(pointsOf(metrics, 'holdfast.cache.entries')).toEqual({ users: size });
     }
   });
 

@@ -86,6 +86,7 @@ describe('the end', () => {
     expect(callbacks()).toBe(0);
     const pools = [1, 2].map(() => observePool(meter, createPool({ create: () => 1, name: 'orders' })));
     pools[0]!.close();
+    pools[0]!.close();
     expect(records).toEqual([]);
     pools[1]!.close();
     expect(records.sort()).toEqual([
@@ -110,6 +111,19 @@ describe('the end', () => {
     collect();
     await flush();
     expect(callbacks()).toBe(0);
+    const listeners = new Set<unknown>();
+    const watched = {
+      name: 'watched',
+      stats: () => one.stats(),
+      onEvent(listener: unknown) {
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+      },
+    };
+    const observation = observeCircuitBreaker(meter, watched);
+    expect(listeners.size).toBe(1);
+    observation.close();
+    expect(listeners.size).toBe(0);
   });
 
   it('closing is taken back when one of the name comes before the meter has seen it', async () => {
