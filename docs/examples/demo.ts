@@ -14,6 +14,11 @@ const demos: Readonly<Record<string, () => Promise<Demo>>> = {
   pool: () => import('./pool/main.ts'),
   saga: () => import('./saga/main.ts'),
   cache: () => import('./cache/main.ts'),
+  'url-shortener': () => import('./url-shortener/main.ts'),
+  crawler: () => import('./crawler/main.ts'),
+  gateway: () => import('./gateway/main.ts'),
+  'distributed-cache': () => import('./distributed-cache/main.ts'),
+  rollout: () => import('./rollout/main.ts'),
 };
 
 const [first, ...rest] = process.argv.slice(2);

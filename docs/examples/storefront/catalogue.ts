@@ -22,9 +22,9 @@ export interface Catalogue {
 
 /** Product pages: a Bloom filter keeps questions for what does not exist from the database, a cache the others. */
 export async function openCatalogue(db: SqlClient): Promise<Catalogue> {
-  const skus = (await db.query('SELECT sku FROM product', [])).map(({ sku }) => String(sku));
-  const known = createBloomFilter({ capacity: Math.max(skus.length, 64), falsePositiveRate: limits.bloomRate });
-  known.addAll(skus);
+  const rows = await db.query(PAGES, []);
+  const known = createBloomFilter({ capacity: Math.max(rows.length, 64), falsePositiveRate: limits.bloomRate });
+  known.addAll(rows.map(({ sku }) => String(sku)));
   const pages = createCache<string, Page>({
     maxEntries: 1_000,
     ttlMs: limits.pageTtlMs,
@@ -36,8 +36,8 @@ export async function openCatalogue(db: SqlClient): Promise<Catalogue> {
     errorBackoffMs: 200,
     loader: (sku) => load(db, sku),
   });
-  // Read once at the start, so that there is an old page of everything.
-  await Promise.all(skus.map((sku) => pages.getOrLoad(sku)));
+  // So that there is an old page of everything.
+  for (const row of rows) pages.set(String(row['sku']), pageOf(row));
   return {
     async hindrance(sku) {
       const page = await pages.getOrLoad(sku).catch(() => undefined);
@@ -58,14 +58,16 @@ export async function openCatalogue(db: SqlClient): Promise<Catalogue> {
   };
 }
 
-const PAGE = `SELECT cents::text, available::text,
+const PAGES = `SELECT sku, cents::text, available::text,
   (stock <= (SELECT count(*) FROM reservation r WHERE r.sku = p.sku AND state = 'sold'))::text AS is_sold_out
-  FROM product p WHERE sku = $1`;
+  FROM product p`;
 
 async function load(db: SqlClient, sku: string): Promise<Page | undefined> {
-  const [row] = await db.query(PAGE, [sku]);
+  const [row] = await db.query(`${PAGES} WHERE sku = $1`, [sku]);
   tell({ type: 'lookup', isKnown: row !== undefined });
-  if (!row) return undefined;
-  const { cents, available, is_sold_out: isSoldOut } = row;
-  return { sku, cents: Number(cents), available: Number(available), isSoldOut: isSoldOut === 'true' };
+  return row && pageOf(row);
+}
+
+function pageOf({ sku, cents, available, is_sold_out: isSoldOut }: Record<string, unknown>): Page {
+  return { sku: String(sku), cents: Number(cents), available: Number(available), isSoldOut: isSoldOut === 'true' };
 }

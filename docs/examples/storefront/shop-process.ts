@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { shareCircuit } from '../../../src/circuit-breaker/index.ts';
 import { isHoldfastError } from '../../../src/core/errors.ts';
 import { postgresSagaStore, postgresWorkerLeaseStore } from '../../../src/postgres/index.ts';
+import { constantBackoff, retry } from '../../../src/policy/index.ts';
 import { redisBreakerStore } from '../../../src/redis/index.ts';
 import { createSagaRunner } from '../../../src/saga/index.ts';
 import { createLeasedSnowflake } from '../../../src/snowflake/index.ts';
@@ -62,12 +63,17 @@ const runner = createSagaRunner({
 });
 void runner.work().catch(() => {});
 
+// A process may be started while the database is not well, and then waits for it.
+const start = retry({ maxAttempts: 100, backoff: constantBackoff(200), isRetryable: () => true });
+
 // The database is new and has lost no leases, so unknown worker ids are really free.
 const store = postgresWorkerLeaseStore(db);
-const ids = await createLeasedSnowflake({ store, pool: 'orders', workerIds: 64, coldStart: 'immediate' });
+const ids = await start.run(() =>
+  createLeasedSnowflake({ store, pool: 'orders', workerIds: 64, coldStart: 'immediate' }),
+);
 tell({ type: 'worker-id', shop: job.name, id: ids.workerId });
 
-const catalogue = await openCatalogue(db);
+const catalogue = await start.run(() => openCatalogue(db));
 const carts = new Map<string, string>();
 
 async function sweep(): Promise<void> {
