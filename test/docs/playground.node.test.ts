@@ -1,8 +1,8 @@
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { chromiumPath, launch, marks, open, press, set, sum } from './browser.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { launch, marks, open, press, set, sum } from './browser.ts';
 
-const path = chromiumPath();
+const path = inject('chromium');
 
 describe.skipIf(!path)('the panels of the playground', { timeout: 60_000 }, () => {
   let browser: Browser;
@@ -10,7 +10,7 @@ describe.skipIf(!path)('the panels of the playground', { timeout: 60_000 }, () =
   let errors: string[];
   beforeAll(async () => {
     browser = await launch(path!);
-  }, 120_000);
+  }, 60_000);
   afterAll(async () => browser?.close());
   beforeEach(async () => {
     ({ page, errors } = await open(browser));
