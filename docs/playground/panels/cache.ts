@@ -66,7 +66,7 @@ export function cachePanel(): Panel<CacheResult> {
     intro:
       'One popular key whose origin takes 0.7 s to answer. A crowd asks at the same moment and costs one call of the ' +
       'origin; then somebody asks every eighth of a second.',
-    guide: 'documents/docs_guides_cache.html',
+    guide: 'documents/Guides_Cache.html',
     controls: [callers, ttl, stale, ahead, outage, onError],
     simulate: (seed) =>
       simulate({

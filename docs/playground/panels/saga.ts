@@ -32,7 +32,7 @@ export function sagaPanel(): Panel<SagaResult> {
       'An order reserves, charges, ships and notifies, in process A. Let a step fail and see what came before undone in ' +
       'reverse order. Crash process A: B takes the order up when the lease has ended, and calls the step that was cut ' +
       'off again with the same key, so that money is taken once.',
-    guide: 'documents/docs_guides_saga.html',
+    guide: 'documents/Guides_Sagas.html',
     controls: [failing, crash, crashAt, lease],
     simulate: (seed) =>
       simulateSaga({
