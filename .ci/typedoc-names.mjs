@@ -4,9 +4,8 @@ import { Converter } from 'typedoc';
 
 const folders = [
   [/^docs\/guides\//, 'Guides/'],
-  [/^docs\/operations\//, 'Operations/'],
+  [/^docs\/(?:operations|formats)\//, 'Operations/'],
   [/^docs\/migrating\//, 'Migrating/'],
-  [/^docs\/formats\//, 'Formats/'],
   [/^docs\//, ''],
   [/^/, 'Project/'],
 ];
