@@ -147,6 +147,19 @@ describe.skipIf(!path)('the panels of the playground', { timeout: 60_000 }, () =
     });
   });
 
+  describe('cache, early by chance', () => {
+    it('loads ahead at times that the seed says, and otherwise when the value has ended', async () => {
+      await set(page, 'cache', 'The origin is down from 9 s to 14 s', false);
+      expect(new Set((await marks(page, '#cache [data-load]')).map(({ load }) => load))).not.toContain('ahead');
+      await set(page, 'cache', 'Or early by chance (XFetch)', 2);
+      const loads = await marks(page, '#cache [data-load="ahead"]');
+      expect(loads.length).toBeGreaterThan(1);
+      const gaps = loads.slice(1).map(({ fromMs }, k) => Number(fromMs) - Number(loads[k]!['toMs']));
+      expect(new Set(gaps).size).toBeGreaterThan(1);
+      for (const gap of gaps) expect(gap).toBeLessThan(2 * 2500 + 700);
+    });
+  });
+
   describe('pool', () => {
     it('lends no connection twice at a time, and no more than its bound', async () => {
       const loans = (await marks(page, '#pool [data-loan]')).map(({ loan, fromMs, toMs }) => ({
