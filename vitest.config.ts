@@ -2,12 +2,12 @@ import { defineConfig } from 'vitest/config';
 
 /** Folders of suites that need nothing but JavaScript: no process, no server, no package to install. */
 const pure =
-  'core|circuit-breaker|policy|rate-limit|http|pool|balance|bloom|ring|snowflake|singleflight|cache|saga|testing';
+  'core|circuit-breaker|policy|rate-limit|http|pool|balance|bloom|ring|snowflake|singleflight|cache|saga|diagnostics|otel|testing';
 const node = 'test/**/*.node.test.ts';
 
 export default defineConfig({
   test: {
-    globalSetup: ['test/support/global-setup.ts', 'test/package/global-setup.ts'],
+    globalSetup: ['test/support/global-setup.ts', 'test/package/global-setup.ts', 'test/docs/global-setup.ts'],
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     coverage: { provider: 'v8', include: ['src/**/*.ts'], exclude: ['src/**/index.ts'] },
     projects: [

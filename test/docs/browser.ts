@@ -1,29 +1,11 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { chromium } from 'playwright-core';
-import { root } from '../../.ci/build.ts';
-import { buildPlayground } from '../../.ci/playground.ts';
-import { chromiumTool } from '../matrix/chromium.ts';
+import { site } from './places.ts';
 
-/** Where pictures of the page are kept, to be looked at. */
-export const pictures: string = join(root, '.cache/playground');
-export const site: string = join(pictures, 'site');
-
-/** Chromium, or nothing where there is none and there need not be. */
-export function chromiumPath(): string | undefined {
-  const tool = chromiumTool();
-  if ('path' in tool) return tool.path;
-  if (process.env['CI'] === 'true') throw new Error(`CI=true and ${tool.missing}`);
-  console.log(`SKIPPED: tests of the playground, because ${tool.missing}`);
-  return undefined;
-}
-
-/** Builds the page and starts a browser that calls nobody. */
-export async function launch(executablePath: string): Promise<Browser> {
-  mkdirSync(pictures, { recursive: true });
-  await buildPlayground(site);
+/** Starts a browser that calls nobody. */
+export function launch(executablePath: string): Promise<Browser> {
   const args = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--no-first-run'];
   return chromium.launch({ executablePath, args });
 }

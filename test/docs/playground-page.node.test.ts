@@ -3,17 +3,18 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chromiumPath, drawn, launch, open, pictures, site } from './browser.ts';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { drawn, launch, open } from './browser.ts';
+import { pictures, site } from './places.ts';
 
-const path = chromiumPath();
+const path = inject('chromium');
 const panels = ['ring', 'limiter', 'breaker', 'cache', 'pool', 'bloom', 'snowflake', 'saga', 'retry'];
 
 describe.skipIf(!path)('the playground', { timeout: 120_000 }, () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launch(path!);
-  }, 120_000);
+  }, 60_000);
   afterAll(async () => browser?.close());
 
   it.each(['light', 'dark'] as const)(

@@ -1,8 +1,8 @@
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { chromiumPath, launch, marks, open, press, set, sum } from './browser.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { launch, marks, open, press, set, sum } from './browser.ts';
 
-const path = chromiumPath();
+const path = inject('chromium');
 
 describe.skipIf(!path)('the panels of the playground', { timeout: 60_000 }, () => {
   let browser: Browser;
@@ -10,7 +10,7 @@ describe.skipIf(!path)('the panels of the playground', { timeout: 60_000 }, () =
   let errors: string[];
   beforeAll(async () => {
     browser = await launch(path!);
-  }, 120_000);
+  }, 60_000);
   afterAll(async () => browser?.close());
   beforeEach(async () => {
     ({ page, errors } = await open(browser));
@@ -144,6 +144,19 @@ describe.skipIf(!path)('the panels of the playground', { timeout: 60_000 }, () =
       expect(new Set((await marks(page, '#cache [data-load]')).slice(1).map(({ load }) => load))).toEqual(
         new Set(['ahead']),
       );
+    });
+  });
+
+  describe('cache, early by chance', () => {
+    it('loads ahead at times that the seed says, and otherwise when the value has ended', async () => {
+      await set(page, 'cache', 'The origin is down from 9 s to 14 s', false);
+      expect(new Set((await marks(page, '#cache [data-load]')).map(({ load }) => load))).not.toContain('ahead');
+      await set(page, 'cache', 'Or early by chance (XFetch)', 2);
+      const loads = await marks(page, '#cache [data-load="ahead"]');
+      expect(loads.length).toBeGreaterThan(1);
+      const gaps = loads.slice(1).map(({ fromMs }, k) => Number(fromMs) - Number(loads[k]!['toMs']));
+      expect(new Set(gaps).size).toBeGreaterThan(1);
+      for (const gap of gaps) expect(gap).toBeLessThan(2 * 2500 + 700);
     });
   });
 

@@ -50,7 +50,7 @@ export function bloomPanel(): Panel<BloomResult> {
     intro:
       'Keys user-0, user-1 and so on go in, up to twice as many as the filter was made for. At each step thousands of ' +
       'keys that are not in it are asked for: the dots are the share that it takes for known, the line its own estimate.',
-    guide: 'documents/docs_guides_bloom.html',
+    guide: 'documents/Guides_Bloom_filter.html',
     controls: [capacity, rate, layout, tried],
     simulate: (seed) =>
       simulate({ capacity: capacity.value, rate: Number(rate.value), layout: layout.value, tried: tried.value, seed }),

@@ -63,7 +63,7 @@ export function breakerPanel(): Panel<BreakerResult> {
     intro:
       'A call every 200 ms to a service that fails between 8 s and 22 s. The circuit opens and turns calls away, ' +
       'lets a few trials through when its time is over, and closes when they succeed.',
-    guide: 'documents/docs_guides_circuit-breaker.html',
+    guide: 'documents/Guides_Circuit_breaker.html',
     controls: [rule, rate, open, trials],
     simulate: (seed) =>
       simulate({

@@ -41,6 +41,7 @@ interface Settings {
   readonly ttlMs: number;
   readonly staleMs: number;
   readonly refreshAhead: number;
+  readonly earlyBeta: number;
   readonly hasOutage: boolean;
   readonly servesOnError: boolean;
   readonly seed: number;
@@ -58,6 +59,14 @@ export function cachePanel(): Panel<CacheResult> {
     value: 100,
     say: (n) => (n === 100 ? 'never' : `${n} % of the time`),
   });
+  const early = slider({
+    label: 'Or early by chance (XFetch)',
+    min: 0,
+    max: 5,
+    step: 0.5,
+    value: 0,
+    say: (n) => (n === 0 ? 'never' : `beta ${n}`),
+  });
   const outage = toggle('The origin is down from 9 s to 14 s', true);
   const onError = toggle('Serve old values when loading fails', true);
   return {
@@ -66,14 +75,15 @@ export function cachePanel(): Panel<CacheResult> {
     intro:
       'One popular key whose origin takes 0.7 s to answer. A crowd asks at the same moment and costs one call of the ' +
       'origin; then somebody asks every eighth of a second.',
-    guide: 'documents/docs_guides_cache.html',
-    controls: [callers, ttl, stale, ahead, outage, onError],
+    guide: 'documents/Guides_Cache.html',
+    controls: [callers, ttl, stale, ahead, early, outage, onError],
     simulate: (seed) =>
       simulate({
         callers: callers.value,
         ttlMs: ttl.value,
         staleMs: stale.value,
         refreshAhead: ahead.value / 100,
+        earlyBeta: early.value,
         hasOutage: outage.value,
         servesOnError: onError.value,
         seed,
@@ -120,7 +130,7 @@ async function simulate(settings: Settings): Promise<CacheResult> {
 
 /** A cache whose values are the times at which they were born. */
 function cacheOf(
-  { ttlMs, staleMs, refreshAhead, hasOutage, servesOnError, seed }: Settings,
+  { ttlMs, staleMs, refreshAhead, earlyBeta, hasOutage, servesOnError, seed }: Settings,
   clock: VirtualClock,
   loads: Load[],
 ): ReturnType<typeof createCache<string, number>> {
@@ -131,6 +141,7 @@ function cacheOf(
     staleIfErrorMs: servesOnError ? 60_000 : 0,
     errorBackoffMs: servesOnError ? 1000 : 0,
     refreshAhead,
+    earlyExpirationBeta: earlyBeta,
     clock,
     random: createSeededRandom(seed),
     onError: () => {},
@@ -148,6 +159,7 @@ function cacheOf(
 
 const LANES: readonly Answer[] = ['fresh', 'stale', 'waited', 'failed'];
 const styles: Readonly<Record<Answer, string>> = { fresh: 'good', stale: 'warn', waited: 'accent', failed: 'bad' };
+const loadStyles: Readonly<Record<Load['why'], string>> = { missing: 'accent', stale: 'warn', ahead: 'c3' };
 const words: Readonly<Record<Load['why'], string>> = {
   missing: 'because it was missing',
   stale: 'behind an old value',
@@ -165,6 +177,7 @@ function draw({ asks, loads, hasOutage, callers, crowdLoads }: CacheResult, widt
       ['warn', 'old'],
       ['accent', 'waited for the origin'],
       ['bad', 'failed'],
+      ['c3', 'loaded ahead of its end'],
     ]),
     picture(width, 206, 'Answers and loads over time', [
       ...(hasOutage ? [mark('rect', { class: 'bad faded', ...outage }, 'the origin is down')] : []),
@@ -185,7 +198,7 @@ function drawLoad({ fromMs, toMs, why, isOk }: Load, x: ReturnType<typeof scale>
   const data = { 'data-load': why, 'data-from-ms': fromMs, 'data-to-ms': toMs, 'data-ok': isOk };
   const box = { x: x(fromMs), y: 12, width: x(toMs) - x(fromMs), height: 18, rx: 2 };
   const tip = `${seconds(fromMs)}: loaded ${words[why]}${isOk ? '' : ', and failed'}`;
-  return mark('rect', { class: isOk ? (why === 'missing' ? 'accent' : 'warn') : 'bad', ...box, ...data }, tip);
+  return mark('rect', { class: isOk ? loadStyles[why] : 'bad', ...box, ...data }, tip);
 }
 
 function drawAsk({ atMs, answer, waitMs }: Ask, k: number, x: ReturnType<typeof scale>): Element {

@@ -51,7 +51,7 @@ export function limiterPanel(): Panel<LimiterResult> {
     intro:
       'Five algorithms see the same calls. Each promises how many it lets through in any second, wherever that ' +
       'second begins; the bars at the right show the most that it did, and the tick what it promised.',
-    guide: 'documents/docs_guides_rate-limit.html',
+    guide: 'documents/Guides_Rate_limit.html',
     controls: [limit, rate, pattern],
     simulate: (seed) => simulate(limit.value, callTimes(pattern.value, rate.value, seed)),
     draw,

@@ -53,7 +53,7 @@ export function poolPanel(): Panel<PoolResult> {
     intro:
       'Borrowers come at random, and 15 at once after 1.5 s. Each row is a connection, each bar a loan; below are ' +
       'those who wait. While the server is down the pool tries one connection at a time, after growing pauses.',
-    guide: 'documents/docs_guides_pool.html',
+    guide: 'documents/Guides_Pool.html',
     controls: [max, rate, hold, patience, outage],
     simulate: (seed) =>
       simulate({

@@ -48,7 +48,7 @@ export function retryPanel(): Panel<RetryResult> {
     intro:
       `${CLIENTS} clients fail at the same moment, and every retry of theirs fails as well. Each bar is how many retries ` +
       'reach the service in that stretch of time: without jitter all clients come back together.',
-    guide: 'documents/docs_guides_policy.html',
+    guide: 'documents/Guides_Policies.html',
     controls: [base, factor, cap, attempts],
     simulate: (seed) =>
       simulate({ baseMs: base.value, factor: factor.value, maxMs: cap.value, maxAttempts: attempts.value, seed }),

@@ -104,7 +104,7 @@ export function ringPanel(): Panel<RingResult> {
     intro:
       'Where keys live, and how many have to move when a node comes or goes. Change the nodes and compare the ' +
       'algorithms: the tick on each bar is what an even spread of the keys has to move.',
-    guide: 'documents/docs_guides_ring.html',
+    guide: 'documents/Guides_Ring.html',
     controls: [algorithm, vnodes, add, { element: members.list }],
     simulate: (seed) => {
       add.element.disabled = members.now.length >= MAX_NODES;

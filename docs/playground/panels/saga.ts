@@ -8,8 +8,8 @@ import { simulateSaga, steps } from './saga-model.ts';
 const failures = {
   nothing: 'Nothing fails',
   charge: 'The card is refused',
-  ship: 'The parcel cannot be shipped',
-  notify: 'The mail server is away twice',
+  ship: 'Shipping is refused',
+  notify: 'The mail fails twice',
 };
 
 const words: Readonly<Record<string, string>> = {
@@ -32,7 +32,7 @@ export function sagaPanel(): Panel<SagaResult> {
       'An order reserves, charges, ships and notifies, in process A. Let a step fail and see what came before undone in ' +
       'reverse order. Crash process A: B takes the order up when the lease has ended, and calls the step that was cut ' +
       'off again with the same key, so that money is taken once.',
-    guide: 'documents/docs_guides_saga.html',
+    guide: 'documents/Guides_Sagas.html',
     controls: [failing, crash, crashAt, lease],
     simulate: (seed) =>
       simulateSaga({
@@ -89,8 +89,12 @@ function draw(result: SagaResult, width: number): readonly Element[] {
       svg('g', { 'data-status': status, 'data-charged': charged, 'data-end-ms': endMs }),
       ...lines,
       ...acts.map((act) => drawAct(act, x)),
-      ...(crashMs === undefined ? [] : [drawMoment(crashMs, x, bottom, 'bad', 'A crashes')]),
-      ...(takenOverMs === undefined ? [] : [drawMoment(takenOverMs, x, bottom, 'c1', 'B takes over')]),
+      ...(crashMs === undefined
+        ? []
+        : [drawMoment(crashMs, x, { bottom, style: 'bad', said: 'A crashes', side: 'end' })]),
+      ...(takenOverMs === undefined
+        ? []
+        : [drawMoment(takenOverMs, x, { bottom, style: 'c1', said: 'B takes over', side: 'start' })]),
       axisX(x, bottom, seconds),
     ]),
     html('pre', { class: 'story', tabindex: 0, 'aria-label': 'The log of the order' }, [story]),
@@ -112,11 +116,15 @@ function drawAct({ step, kind, process, fromMs, toMs, end }: Act, x: ReturnType<
   return mark('rect', { class: style, ...box, rx: 2, ...data, 'data-from-ms': fromMs, 'data-to-ms': toMs }, tip);
 }
 
-function drawMoment(atMs: number, x: ReturnType<typeof scale>, bottom: number, style: string, said: string): Element {
+/** A moment with its words at the left of it or at the right, so that two moments that are close can be read. */
+function drawMoment(
+  atMs: number,
+  x: ReturnType<typeof scale>,
+  { bottom, style, said, side }: { bottom: number; style: string; said: string; side: 'start' | 'end' },
+): Element {
   const at = x(atMs);
-  const isLate = x.end - at < 90;
   return svg('g', { 'data-moment': said, 'data-at-ms': atMs }, [
     svg('line', { class: `moment ${style}`, x1: at, x2: at, y1: 4, y2: bottom }),
-    text(at + (isLate ? -5 : 5), 14, said, { class: 'tick', 'text-anchor': isLate ? 'end' : 'start' }),
+    text(at + (side === 'end' ? -5 : 5), 14, said, { class: 'tick', 'text-anchor': side }),
   ]);
 }

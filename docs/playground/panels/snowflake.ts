@@ -75,7 +75,7 @@ export function snowflakePanel(): Panel<SnowflakeResult> {
     intro:
       'Ids of 64 bits: time, worker, sequence. Issue some, set the clock back and issue more: they go on growing, ' +
       'ahead of the clock, and beyond a lead of 5 s the generator refuses.',
-    guide: 'documents/docs_guides_snowflake.html',
+    guide: 'documents/Guides_Snowflake_ids.html',
     controls: [
       worker,
       action('Next id', () => session.issue(1)),

@@ -1,0 +1,45 @@
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { filesUnder, root } from '../../.ci/build.ts';
+import { entryPoints } from '../../.ci/entry-points.ts';
+import { checkLinks } from '../../.ci/links.ts';
+import { writeLlms } from '../../.ci/llms.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'llms-'));
+writeLlms(folder);
+const index = readFileSync(join(folder, 'llms.txt'), 'utf8');
+const full = readFileSync(join(folder, 'llms-full.txt'), 'utf8');
+const pages = ['guides', 'operations', 'migrating'].flatMap((name) => filesUnder(`docs/${name}`));
+
+describe('llms.txt', () => {
+  it('names every guide and the signatures of every entry point, each with a sentence', () => {
+    const named = [...index.matchAll(/^- \[(.+)\]\((.+)\): (.+)$/gm)].map(([, , target, about]) => ({ target, about }));
+    const wanted = [
+      ...pages.map((path) => `text/${path.replace('docs/', '')}`),
+      ...Object.keys(entryPoints).flatMap((name) => (name === 'index' ? [] : [`text/api/${name}.api.md`])),
+    ];
+    expect(named.map(({ target }) => target)).toEqual(expect.arrayContaining(wanted));
+    expect(named.filter(({ about }) => !/^\S.{8,}[.:]$/.test(about!))).toEqual([]);
+  });
+
+  it('leads to files that are there', () => {
+    expect(checkLinks(folder).problems).toEqual([]);
+    expect(existsSync(join(folder, 'text/guides/cache.md'))).toBe(true);
+  });
+});
+
+describe('llms-full.txt', () => {
+  it('has every guide as it stands but for the tables of benchmarks, and every signature', () => {
+    for (const path of pages) {
+      const sections = readFileSync(join(root, path), 'utf8').match(/^## .+$/gm) ?? [];
+      expect(full).toContain(`<!-- ${path} -->`);
+      for (const section of sections) expect(full).toContain(section);
+    }
+    expect(full).not.toContain('<!-- bench:');
+    for (const name of ['createCache', 'createPool', 'redisRateLimiter', 'postgresSagaStore', 'createVirtualClock']) {
+      expect(full).toMatch(new RegExp(`export function ${name}\\b`));
+    }
+  });
+});
