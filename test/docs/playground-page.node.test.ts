@@ -57,14 +57,15 @@ describe.skipIf(!path)('the playground', { timeout: 120_000 }, () => {
     await page.context().close();
   });
 
-  it('draws anew for another width, and for no other reason', async () => {
+  it('draws each panel once, and anew for another width', async () => {
     const { page } = await open(browser);
-    const before = await page.locator('#limiter').getAttribute('data-drawn');
+    const drawings = (): Promise<(string | undefined)[]> =>
+      page.locator('.panel').evaluateAll((all) => all.map((panel) => (panel as HTMLElement).dataset['drawn']));
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    expect(await drawings()).toEqual(panels.map(() => '1'));
     await page.setViewportSize({ width: 500, height: 900 });
-    await page.waitForFunction(
-      (last) => document.querySelector<HTMLElement>('#limiter')!.dataset['drawn'] !== last,
-      before,
-    );
+    await page.waitForFunction(() => !document.querySelector('.panel[data-drawn="1"]'));
+    expect(await drawings()).toEqual(panels.map(() => '2'));
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(500);
     await page.context().close();
   });

@@ -42,9 +42,11 @@ export function mount<R>(panel: Panel<R>, seed: () => number): Mounted {
   let runs = 0;
   let drawn = 0;
   let last: { readonly result: R; readonly run: number } | undefined;
+  let paintedWidth = 0;
   const paint = (): void => {
     if (!last) return;
-    figure.replaceChildren(...panel.draw(last.result, Math.max(260, figure.clientWidth)));
+    paintedWidth = figure.clientWidth;
+    figure.replaceChildren(...panel.draw(last.result, Math.max(260, paintedWidth)));
     if (last.run === runs) element.dataset['drawn'] = String(++drawn);
   };
   const refresh = async (): Promise<void> => {
@@ -57,19 +59,11 @@ export function mount<R>(panel: Panel<R>, seed: () => number): Mounted {
     paint();
   };
   form.addEventListener('input', () => void refresh());
-  new ResizeObserver(whenWidthChanges(paint)).observe(figure);
+  // Drawing changes the height, which must not lead to drawing again.
+  new ResizeObserver(() => {
+    if (figure.clientWidth !== paintedWidth) paint();
+  }).observe(figure);
   return { element, refresh };
-}
-
-/** Drawing changes the height, which must not lead to drawing again. */
-function whenWidthChanges(paint: () => void): ResizeObserverCallback {
-  let width = 0;
-  return ([entry]) => {
-    const next = Math.round(entry?.contentRect.width ?? 0);
-    if (next === width) return;
-    width = next;
-    paint();
-  };
 }
 
 /** What the colours of a picture mean. */
