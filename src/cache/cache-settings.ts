@@ -1,16 +1,13 @@
-import { amount, integer, optionalFunction, refuse } from '../core/check.ts';
+import { amount, optionalFunction, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { shortClock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { systemRandom } from '../core/random.ts';
 import type { CacheOptions } from './cache-options.ts';
+import type { NumberRules } from './check-numbers.ts';
+import { checkNumbers, LONGEST_TIMER_MS, MOST } from './check-numbers.ts';
 import type { EvictionPolicy } from './eviction-policy.ts';
 import { tinyLfu } from './tiny-lfu.ts';
-
-/** The largest whole number that a count may be. */
-const MOST = 9_007_199_254_740_991;
-/** The longest delay that runtimes keep; a longer one would fire at once. */
-const LONGEST_TIMER_MS = 2_147_483_647;
 
 type NumberName =
   | 'maxWeight'
@@ -26,8 +23,7 @@ type NumberName =
   | 'refreshAhead'
   | 'earlyExpirationBeta';
 
-/** Numbers that may be left out: what they are then, the least and the most they may be. */
-const NUMBERS: Readonly<Record<NumberName, readonly [number, number, number]>> = {
+const NUMBERS: NumberRules<NumberName> = {
   maxWeight: [Infinity, 0, MOST],
   maxEntries: [Infinity, 0, MOST],
   expireAfterAccessMs: [Infinity, 1, Infinity],
@@ -77,15 +73,8 @@ export function checkCache<K, V>(options: CacheOptions<K, V>): CacheSettings<K, 
   const { ttlMs = Infinity, policy = tinyLfu(), clock = shortClock, random = systemRandom } = options;
   if (options.maxEntries === undefined && options.maxWeight === undefined)
     refuse('maxEntries', 'given, or maxWeight', undefined);
-  const numbers: Record<string, number> = {};
-  for (const [name, [standard, min, max]] of Object.entries(NUMBERS)) {
-    const value = options[name as keyof Numbers];
-    const isBound = name.startsWith('max');
-    const isStandard = value === undefined || (value === standard && !isBound);
-    numbers[name] = isStandard ? standard : (isBound ? integer : amount)(name, value, min, max);
-  }
+  const own = checkNumbers(options, NUMBERS);
   for (const name of FUNCTIONS) optionalFunction(name, options[name] as unknown);
-  const own = numbers as Numbers;
   const staleMs = Math.max(own.staleWhileRevalidateMs, own.staleIfErrorMs);
   const isDetailed =
     staleMs > 0 || own.refreshAhead < 1 || own.earlyExpirationBeta > 0 || own.expireAfterAccessMs < Infinity;

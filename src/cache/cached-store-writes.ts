@@ -17,8 +17,9 @@ export async function applyWrites<K, V>(
   }
   const results = await store.writeMany(writes, ctx);
   if (!Array.isArray(results)) return [];
-  if (results.length === writes.length) return results as readonly (Error | undefined)[];
-  throw new TypeError(`${writes.length} writes were answered with ${results.length} results`);
+  if (results.length !== writes.length)
+    throw new TypeError(`a batch of ${writes.length} writes was answered with ${results.length} results`);
+  return results as readonly (Error | undefined)[];
 }
 
 /** Has the cache hold what was written. Either way a load under way comes to nothing. */

@@ -88,6 +88,6 @@ export function createCachedStore<K, V>(
   if (typeof cache?.getOrLoad !== 'function') refuse('cache', 'a cache', cache);
   oneOf('write', write, ['through', 'behind', 'invalidate']);
   if (write === 'behind') return new WriteBehind(store, cache, checkBehind(behind ?? {}), clock);
-  if (behind !== undefined) refuse('behind', "left out where write is not 'behind'", behind);
+  if (behind !== undefined) refuse('behind', 'left out', behind);
   return new DirectStore(store, cache, write === 'through');
 }

@@ -8,7 +8,7 @@ import { applyWrites, remember } from './cached-store-writes.ts';
 import type { Cache } from './cache.ts';
 import { WriteFailedError, WritesFullError } from './errors.ts';
 import type { WriteBehindSettings } from './write-behind-settings.ts';
-import { LONGEST_TIMER_MS } from './write-behind-settings.ts';
+import { LONGEST_TIMER_MS } from './check-numbers.ts';
 
 /** The newest write of a key that is not durable. */
 interface Pending<K, V> extends Unwritten {
@@ -23,19 +23,6 @@ interface Pending<K, V> extends Unwritten {
   delayMs: number;
   /** With how many it may be tried at most: a write that no store takes must not keep others from theirs. */
   batchLimit: number;
-}
-
-function pendingOf<K, V>(write: StoreWrite<K, V>): Pending<K, V> {
-  return {
-    write,
-    version: 1,
-    underWay: 0,
-    attempts: 0,
-    failures: 0,
-    delayMs: 0,
-    batchLimit: Infinity,
-    watchers: new Map(),
-  };
 }
 
 /** A put or delete for which there is no place. */
@@ -105,7 +92,9 @@ export class WriteBehind<K, V> extends StoreFront<K, V, Pending<K, V>> {
       entry.version++;
       entry.attempts = 0;
     } else {
-      this.pending.set(write.key, (entry = pendingOf(write)));
+      const none = { underWay: 0, attempts: 0, failures: 0, delayMs: 0, batchLimit: Infinity };
+      entry = { write, version: 1, ...none, watchers: new Map() };
+      this.pending.set(write.key, entry);
       this.#fresh.add(entry);
     }
     remember(this.cache, write);

@@ -59,7 +59,7 @@ describe('createCachedStore', () => {
 
   it('refuses options of writing behind where nothing is', () => {
     for (const write of ['through', 'invalidate'])
-      expect(() => create({ write, behind: {} })).toThrow("behind must be left out where write is not 'behind'");
+      expect(() => create({ write, behind: {} })).toThrow('behind must be left out, got object');
   });
 
   it('takes undefined for the default of every option', () => {

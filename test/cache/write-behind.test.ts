@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { WritesFullError } from '../../src/cache/index.ts';
+import { CacheClosedError, WritesFullError } from '../../src/cache/index.ts';
+import { exponentialBackoff } from '../../src/core/backoff.ts';
 import { isHoldfastError } from '../../src/core/errors.ts';
 import { flush, outcomeOf } from '../support/gate.ts';
-import { behind } from './cached-store-table.ts';
+import { behind, setUp } from './cached-store-table.ts';
 
 describe('a write behind', () => {
   it('resolves before the store has it, and is what reads see, also when the cache has evicted it', async () => {
@@ -236,5 +237,51 @@ describe('what is called by a cached store', () => {
     table.mode = 'work';
     await clock.advance(10);
     expect([rows.has('b'), rows.get('dead letter'), cached.pendingWrites]).toEqual([false, 'b', 0]);
+  });
+});
+
+describe('options that are left out', () => {
+  it('mean rounds of 100 ms, batches of 100, four calls at once and 10 000 keys', async () => {
+    const table = setUp('behind', { isBatched: true });
+    const { cached, calls, clock, log } = table;
+    table.mode = 'hold';
+    for (let k = 0; k < 99; k++) await cached.put(`k${k}`, '1');
+    await clock.advance(99);
+    expect(log).toEqual([]);
+    await clock.advance(1);
+    expect(log).toHaveLength(1);
+    for (let k = 0; k < 500; k++) await cached.put(`n${k}`, '1');
+    expect(calls.map(({ writes }) => writes.length)).toEqual([99, 100, 100, 100]);
+    for (let k = cached.pendingWrites; k < 10_000; k++) await cached.put(`m${k}`, '1');
+    const full = cached.put('one more', '1');
+    expect([(await outcomeOf(full)).state, cached.pendingWrites]).toEqual(['pending', 10_000]);
+    const closed = cached.close();
+    await expect(full).rejects.toThrow(CacheClosedError);
+    table.mode = 'work';
+    for (const call of calls) call.succeed();
+    await closed;
+  });
+
+  it('mean the waits of exponentialBackoff() after failures, for ever', async () => {
+    const { random } = Math;
+    Math.random = () => 0.75;
+    try {
+      const table = setUp('behind');
+      const { cached, clock, log } = table;
+      table.mode = 'fail';
+      await cached.put('a', '1');
+      const [backoff, times] = [exponentialBackoff(), Array.from({ length: 14 }, (_, k) => k + 1)];
+      await clock.advance(100);
+      for (const time of times) {
+        expect(log).toHaveLength(time);
+        const waitMs = backoff(time, 0) + 100;
+        await clock.advance(waitMs - 0.1);
+        expect(log).toHaveLength(time);
+        await clock.advance(0.1);
+      }
+      expect([cached.pendingWrites, cached.failedWrites()]).toEqual([1, []]);
+    } finally {
+      Math.random = random;
+    }
   });
 });
