@@ -191,6 +191,12 @@ describe.skipIf(!available)('redisRateLimiter', () => {
       expect((await keys()).length).toBe(hostile.length);
     });
 
+    it('decides on no slot of a cluster: its name has no braces', async () => {
+      const limiter = limiterOf(fixedWindow({ limit: 1, windowMs: HOUR, name: '{name}' }));
+      for (const key of ['{a}', 'a{', '}b', '{}']) await limiter.consume(key);
+      expect((await keys()).filter((key) => /[{}]/.test(key))).toEqual([]);
+    });
+
     it('is known apart for all texts', async () => {
       const unit = fc.constantFrom('%', '{', '}', 'd', '8', '0', '\ud800', '\udc00', '\ufffd', '\0', '7', 'b');
       const texts = fc.uniqueArray(fc.string({ unit, maxLength: 6 }), { minLength: 2, maxLength: 20 });
@@ -373,6 +379,20 @@ describe.skipIf(!available)('redisRateLimiter', () => {
       for (const key of ['k', 'flushed', 'reset']) await limiter.consume(key, 5);
       for (const each of reserved) await each!.cancel();
       for (const key of ['k', 'flushed', 'reset']) expect((await limiter.peek(key, 0)).remaining).toBe(0);
+    });
+
+    it('takes no room once it can give nothing back', async () => {
+      const clock: ServerClock = { ms: SOME_MS };
+      const limiter = redisRateLimiter(pinnedTo(clock, send), bucket, { denyCache: false, timeoutMs: 10_000 });
+      for (let k = 0; k < 5; k++) await limiter.reserve('k');
+      const size = async (): Promise<number> => Number(await redis.send(['STRLEN', (await keys())[0]!]));
+      const withFive = await size();
+      clock.ms += 500;
+      await limiter.consume('k');
+      const without = await size();
+      await limiter.reset('k');
+      await limiter.consume('k');
+      expect([without, withFive > 5 * without]).toEqual([await size(), true]);
     });
 
     it('refuses an amount that is none', async () => {

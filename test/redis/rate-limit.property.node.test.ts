@@ -19,6 +19,7 @@ import {
   StoredPair,
 } from './rate-limit-support.ts';
 import type { ServerClock } from './rate-limit-support.ts';
+import { scenarios } from './stored-scenarios.ts';
 
 const { available } = redisAvailability();
 
@@ -50,6 +51,12 @@ describe.skipIf(!available)('redisRateLimiter', () => {
 
   it('decides on several policies all or nothing, and says which refuse and for how long', async () => {
     await fc.assert(fc.asyncProperty(anyPolicies, anySteps, async (rules, some) => compare(rules, some)));
+  });
+
+  it.each(Object.entries(scenarios))('%s', async (_title, play) => {
+    const clock: ServerClock = { ms: SOME_MS };
+    const options = { denyCache: false, timeoutMs: 20_000 } as const;
+    await play((policy) => redisRateLimiter(pinnedTo(clock, send), policy, options), clock, `scenario:${trace++}`);
   });
 
   it('gives back no more than still counts when the earlier of two reservations is taken back first', async () => {
