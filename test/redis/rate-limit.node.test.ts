@@ -204,11 +204,14 @@ describe.skipIf(!available)('redisRateLimiter', () => {
       expect((await limiterOf(one).consume('k')).allowed).toBe(false);
       for (const other of [
         limiterOf({ ...one, name: 'other' }),
+        limiterOf({ ...one, align: 'epoch' }),
+        limiterOf(slidingWindow({ limit: 1, windowMs: HOUR })),
         limiterOf(fixedWindow({ limit: 2, windowMs: HOUR })),
         limiterOf(one, { prefix: 'other:' }),
       ]) {
         expect((await other.consume('k')).allowed).toBe(true);
       }
+      expect((await keys()).length).toBe(6);
     });
 
     it('alone is touched by a reset, whatever its text', async () => {

@@ -15,7 +15,7 @@ const kinds: readonly RateLimitPolicy[] = [
 ];
 
 /** Makes a limiter over a store whose clock is the given one. */
-type Make = (policy: RateLimitPolicy) => StoredRateLimiter;
+type Make = (policy: RateLimitPolicy | readonly RateLimitPolicy[]) => StoredRateLimiter;
 
 /** What holds for every store, by the sentence that says so. `key` is one that nobody used. */
 export const scenarios: Readonly<Record<string, (make: Make, clock: ServerClock, key: string) => Promise<void>>> = {
@@ -51,6 +51,22 @@ export const scenarios: Readonly<Record<string, (make: Make, clock: ServerClock,
       await reservation.cancel();
       expect([kind.name, (await limiter.peek(key, 0)).remaining]).toEqual([kind.name, 0]);
     }
+  },
+
+  'knows reservations of one moment apart': async (make, _clock, key) => {
+    const limiter = make(kinds[2]!);
+    const [one, three] = await Promise.all([limiter.reserve(key, 1), limiter.reserve(key, 3)]);
+    await one!.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(2);
+    await three!.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(5);
+  },
+
+  'gives units of several logs back to each of them': async (make, _clock, key) => {
+    const limiter = make([kinds[4]!, slidingLog({ limit: 4, windowMs: 2 * HOUR })]);
+    await (await limiter.reserve(key, 3))!.settle(1);
+    expect(await limiter.peek(key, 5)).toMatchObject({ allowed: false, violated: ['log', '4/7200000ms'] });
+    expect((await limiter.peek(key, 0)).remaining).toBe(3);
   },
 
   'keeps no more debt of a bucket than it can count, so that each millisecond still pays some back': async (
