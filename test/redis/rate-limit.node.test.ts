@@ -154,19 +154,6 @@ describe.skipIf(!available)('redisRateLimiter', () => {
     });
   });
 
-  it('keeps no more debt of a bucket than it can count, so that each millisecond still pays some back', async () => {
-    const clock: ServerClock = { ms: SOME_MS };
-    const limiter = redisRateLimiter(pinnedTo(clock, send), kinds[0]!, { denyCache: false, timeoutMs: 10_000 });
-    for (let k = 0; k < 2; k++) {
-      await (await limiter.reserve('k', k === 0 ? 1 : 0))!.settle(Number.MAX_SAFE_INTEGER);
-    }
-    const before = await limiter.peek('k');
-    clock.ms += 1;
-    const after = await limiter.peek('k');
-    expect(before.resetAfterMs - after.resetAfterMs).toBe(1);
-    expect(before.retryAfterMs - after.retryAfterMs).toBe(1);
-  });
-
   describe('a key', () => {
     const hostile = [
       '',
@@ -191,6 +178,12 @@ describe.skipIf(!available)('redisRateLimiter', () => {
       expect((await keys()).length).toBe(hostile.length);
     });
 
+    it('decides on no slot of a cluster: its name has no braces', async () => {
+      const limiter = limiterOf(fixedWindow({ limit: 1, windowMs: HOUR, name: '{name}' }));
+      for (const key of ['{a}', 'a{', '}b', '{}']) await limiter.consume(key);
+      expect((await keys()).filter((key) => /[{}]/.test(key))).toEqual([]);
+    });
+
     it('is known apart for all texts', async () => {
       const unit = fc.constantFrom('%', '{', '}', 'd', '8', '0', '\ud800', '\udc00', '\ufffd', '\0', '7', 'b');
       const texts = fc.uniqueArray(fc.string({ unit, maxLength: 6 }), { minLength: 2, maxLength: 20 });
@@ -211,11 +204,14 @@ describe.skipIf(!available)('redisRateLimiter', () => {
       expect((await limiterOf(one).consume('k')).allowed).toBe(false);
       for (const other of [
         limiterOf({ ...one, name: 'other' }),
+        limiterOf({ ...one, align: 'epoch' }),
+        limiterOf(slidingWindow({ limit: 1, windowMs: HOUR })),
         limiterOf(fixedWindow({ limit: 2, windowMs: HOUR })),
         limiterOf(one, { prefix: 'other:' }),
       ]) {
         expect((await other.consume('k')).allowed).toBe(true);
       }
+      expect((await keys()).length).toBe(6);
     });
 
     it('alone is touched by a reset, whatever its text', async () => {

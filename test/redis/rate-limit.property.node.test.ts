@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tokenBucket } from '../../src/rate-limit/index.ts';
 import type { RateLimitPolicy } from '../../src/rate-limit/index.ts';
 import type { RedisSend } from '../../src/redis/index.ts';
 import { redisRateLimiter } from '../../src/redis/index.ts';
@@ -19,6 +20,7 @@ import {
   StoredPair,
 } from './rate-limit-support.ts';
 import type { ServerClock } from './rate-limit-support.ts';
+import { scenarios } from './stored-scenarios.ts';
 
 const { available } = redisAvailability();
 
@@ -50,6 +52,30 @@ describe.skipIf(!available)('redisRateLimiter', () => {
 
   it('decides on several policies all or nothing, and says which refuse and for how long', async () => {
     await fc.assert(fc.asyncProperty(anyPolicies, anySteps, async (rules, some) => compare(rules, some)));
+  });
+
+  it.each(Object.entries(scenarios))('%s', async (_title, play) => {
+    const clock: ServerClock = { ms: SOME_MS };
+    const options = { denyCache: false, timeoutMs: 20_000 } as const;
+    await play((policy) => redisRateLimiter(pinnedTo(clock, send), policy, options), clock, `scenario:${trace++}`);
+  });
+
+  it('keeps no reservation that can give nothing back', async () => {
+    const clock: ServerClock = { ms: SOME_MS };
+    const bucket = tokenBucket({ limit: 10, periodMs: 1000, burst: 5 });
+    const limiter = redisRateLimiter(pinnedTo(clock, send), bucket, { prefix: 'kept:', timeoutMs: 20_000 });
+    const size = async (): Promise<number> => {
+      const [key] = (await redis.send(['KEYS', 'kept:*'])) as string[];
+      return Number(await redis.send(['STRLEN', key!]));
+    };
+    for (let k = 0; k < 5; k++) await limiter.reserve('k');
+    const withFive = await size();
+    clock.ms += 500;
+    await limiter.consume('k');
+    const without = await size();
+    await limiter.reset('k');
+    await limiter.consume('k');
+    expect([without, withFive > 5 * without]).toEqual([await size(), true]);
   });
 
   it('gives back no more than still counts when the earlier of two reservations is taken back first', async () => {

@@ -1,0 +1,100 @@
+import { expect } from 'vitest';
+import { fixedWindow, slidingLog, slidingWindow, tokenBucket } from '../../src/rate-limit/index.ts';
+import type { RateLimitPolicy, StoredRateLimiter } from '../../src/rate-limit/index.ts';
+import type { ServerClock } from './rate-limit-support.ts';
+
+const HOUR = 3_600_000;
+
+/** One of each kind, so long that nothing comes back unless the clock is set. */
+const kinds: readonly RateLimitPolicy[] = [
+  tokenBucket({ limit: 5, periodMs: HOUR, name: 'bucket' }),
+  fixedWindow({ limit: 5, windowMs: HOUR, name: 'first' }),
+  fixedWindow({ limit: 5, windowMs: HOUR, align: 'epoch', name: 'epoch' }),
+  slidingWindow({ limit: 5, windowMs: HOUR, name: 'sliding' }),
+  slidingLog({ limit: 5, windowMs: HOUR, name: 'log' }),
+];
+
+/** Makes a limiter over a store whose clock is the given one. */
+type Make = (policy: RateLimitPolicy | readonly RateLimitPolicy[]) => StoredRateLimiter;
+
+/** What holds for every store, by the sentence that says so. `key` is one that nobody used. */
+export const scenarios: Readonly<Record<string, (make: Make, clock: ServerClock, key: string) => Promise<void>>> = {
+  'has units of a log that come within a step share an entry, and leave with the last of them': async (
+    make,
+    clock,
+    key,
+  ) => {
+    const limiter = make(slidingLog({ limit: 3, windowMs: 100, maxEntries: 2 }));
+    await limiter.consume(key);
+    clock.ms += 50;
+    await limiter.consume(key);
+    expect(await limiter.peek(key, 2)).toMatchObject({ allowed: false, retryAfterMs: 100 });
+  },
+
+  'gives nothing back for a reservation of before a step of the clock backwards': async (make, clock, key) => {
+    for (const kind of kinds) {
+      const limiter = make(kind);
+      const reservation = (await limiter.reserve(key, 5))!;
+      clock.ms -= 5000;
+      await limiter.consume(key);
+      await reservation.cancel();
+      expect([kind.name, (await limiter.consume(key)).allowed]).toEqual([kind.name, false]);
+    }
+  },
+
+  'gives nothing back for a reservation of before a reset': async (make, _clock, key) => {
+    for (const kind of kinds) {
+      const limiter = make(kind);
+      const reservation = (await limiter.reserve(key, 4))!;
+      // In one trip, so that the key is never gone.
+      await Promise.all([limiter.reset(key), limiter.consume(key, 5)]);
+      await reservation.cancel();
+      expect([kind.name, (await limiter.peek(key, 0)).remaining]).toEqual([kind.name, 0]);
+    }
+  },
+
+  'knows reservations of one moment apart': async (make, _clock, key) => {
+    const limiter = make(kinds[2]!);
+    const [one, three] = await Promise.all([limiter.reserve(key, 1), limiter.reserve(key, 3)]);
+    await one!.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(2);
+    await three!.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(5);
+  },
+
+  'gives units of several logs back to each of them': async (make, _clock, key) => {
+    const limiter = make([kinds[4]!, slidingLog({ limit: 4, windowMs: 2 * HOUR })]);
+    await (await limiter.reserve(key, 3))!.settle(1);
+    expect(await limiter.peek(key, 5)).toMatchObject({ allowed: false, violated: ['log', '4/7200000ms'] });
+    expect((await limiter.peek(key, 0)).remaining).toBe(3);
+  },
+
+  'keeps no more debt of a bucket than it can count, so that each millisecond still pays some back': async (
+    make,
+    clock,
+    key,
+  ) => {
+    const limiter = make(kinds[0]!);
+    for (const cost of [1, 0]) await (await limiter.reserve(key, cost))!.settle(Number.MAX_SAFE_INTEGER);
+    const before = await limiter.peek(key);
+    clock.ms++;
+    const after = await limiter.peek(key);
+    expect([before.resetAfterMs - after.resetAfterMs, before.retryAfterMs - after.retryAfterMs]).toEqual([1, 1]);
+  },
+
+  'gives back the last thousand reservations of a key, and no older ones': async (make, clock, key) => {
+    const limiter = make(tokenBucket({ limit: 2000, periodMs: 1000 * HOUR, burst: 2000 }));
+    const reservations = [];
+    for (let k = 0; k < 11; k++) {
+      clock.ms++;
+      const some = await Promise.all(Array.from({ length: 91 }, () => limiter.reserve(key)));
+      reservations.push(...some.map((reservation) => reservation!));
+    }
+    const left = [];
+    for (const at of [0, 1, 1000]) {
+      await reservations[at]!.cancel();
+      left.push((await limiter.peek(key, 0)).remaining);
+    }
+    expect(left).toEqual([999, 1000, 1001]);
+  },
+};
