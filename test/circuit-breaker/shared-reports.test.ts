@@ -7,6 +7,7 @@ import {
   openedFleet,
   OPEN_MS,
   SYNC_MS,
+  TIMEOUT_MS,
   TTL_MS,
   untilTrial,
   waitingFleet,
@@ -128,5 +129,27 @@ describe('what a process tells', () => {
     const told = toldBy(fleet, first).filter(({ recoveredAgoMs }) => recoveredAgoMs !== undefined);
     expect(told[0]!.recoveredAgoMs).toBe(0);
     expect(told.at(-1)!.recoveredAgoMs).toBeGreaterThan(0);
+  });
+
+  it('is not told again before its time to a store that did not answer', async () => {
+    const fleet = fleetOf(1, { syncIntervalMs: 100_000 });
+    fleet.store.fault = 'hang';
+    await fleet.clock.advance(10);
+    fleet.members[0]!.circuit.trip();
+    await fleet.clock.advance(10 * TIMEOUT_MS);
+    expect(fleet.store.reports).toHaveLength(1);
+  });
+
+  it('is nothing after the end, though there was news during the last sync', async () => {
+    const fleet = fleetOf(1, { syncIntervalMs: 100_000, timeoutMs: 1000 });
+    fleet.store.latencyMs = 100;
+    await fleet.clock.advance(50);
+    const [only] = fleet.members as [Member];
+    only.circuit.trip();
+    const closed = only.shared.close();
+    await fleet.clock.advance(50);
+    await closed;
+    await fleet.clock.advance(1000);
+    expect([fleet.store.reports.length, fleet.clock.pendingTimers]).toEqual([1, 0]);
   });
 });
