@@ -118,6 +118,11 @@ export class WaitQueue<W extends Waiter> {
     if (deadlineMs < Infinity) this.date(waiter, deadlineMs);
   }
 
+  /** Whether a timer is set that rings by then, so that such a deadline needs none of its own. */
+  ringsBy(deadlineMs: number): boolean {
+    return this.#timerAtMs <= deadlineMs;
+  }
+
   /** Gives a deadline to one who waits here and has none yet. */
   date(waiter: W, deadlineMs: number): void {
     waiter.deadlineMs = deadlineMs;

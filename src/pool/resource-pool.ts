@@ -84,11 +84,18 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     if (floor.share) waiter.arrival = floor.share.arrival();
     const nowMs = timeoutMs < Infinity || floor.listeners.hasAny ? this.#settings.clock.now() : 0;
     if (floor.listeners.hasAny) waiter.calledAtMs = nowMs;
-    waiter.dueMs = nowMs + timeoutMs;
     floor.queue.push(waiter, signal ? { priority, scope: this.#scopes.of(signal) } : { priority });
     floor.pump();
-    if (timeoutMs < Infinity && waiter.queue) floor.workshop.soon.add(waiter);
+    if (timeoutMs < Infinity && waiter.queue) this.#date(waiter, nowMs + timeoutMs);
     return promise;
+  }
+
+  /** Sets the deadline of one who waits: now if that sets no timer, else when it is clear that the wait lasts. */
+  #date(waiter: AcquireWaiter<T>, dueMs: number): void {
+    const { queue, workshop } = this.#floor;
+    if (queue.ringsBy(dueMs)) return queue.date(waiter, dueMs);
+    waiter.dueMs = dueMs;
+    workshop.soon.add(waiter);
   }
 
   /** Whether all are on loan that there may be, and as many wait as may. */

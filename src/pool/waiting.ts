@@ -25,7 +25,7 @@ export class AcquireWaiter<T> extends Waiter implements Due {
   calledAtMs: number = -1;
   timeoutMs: number = 0;
   /** The end of its wait, which the queue is told when the wait has lasted for a while. */
-  dueMs: number = Infinity;
+  dueMs: number | undefined = undefined;
   priority: number = 0;
   /** Its place among those of all keys. */
   arrival: number = 0;
@@ -39,7 +39,7 @@ export class AcquireWaiter<T> extends Waiter implements Due {
 
   /** Sets its deadline, unless it has been served. */
   due(): void {
-    this.queue?.date(this, this.dueMs);
+    this.queue?.date(this, this.dueMs!);
   }
 
   override onExpire(): void {
