@@ -143,6 +143,16 @@ export function observeRateLimiter(
 /**
  * Shows under `holdfast.rate_queue.queued` how many calls wait in a rate queue.
  *
+ * @example
+ * ```ts
+ * import { metrics } from '@opentelemetry/api';
+ * import { observeRateQueue } from 'holdfast/otel';
+ * import { createRateQueue, tokenBucket } from 'holdfast/rate-limit';
+ *
+ * const mails = createRateQueue(tokenBucket({ limit: 14, periodMs: 1_000 }));
+ * observeRateQueue(metrics.getMeter('shop'), mails, { name: 'mails' });
+ * ```
+ *
  * @throws RangeError or TypeError for a meter that is none and a name that is empty.
  */
 export function observeRateQueue(meter: Meter, queue: Pick<RateQueue, 'size'>, options: NamedOptions): Observation {
@@ -151,6 +161,16 @@ export function observeRateQueue(meter: Meter, queue: Pick<RateQueue, 'size'>, o
 
 /**
  * Shows a concurrency limiter under `holdfast.concurrency_limit.`: `limit`, `in_flight`, `queued`.
+ *
+ * @example
+ * ```ts
+ * import { metrics } from '@opentelemetry/api';
+ * import { observeConcurrencyLimiter } from 'holdfast/otel';
+ * import { bbrLimit, createConcurrencyLimiter } from 'holdfast/rate-limit';
+ *
+ * const reads = createConcurrencyLimiter({ limit: bbrLimit() });
+ * observeConcurrencyLimiter(metrics.getMeter('shop'), reads, { name: 'reads' });
+ * ```
  *
  * @throws RangeError or TypeError for a meter that is none and a name that is empty.
  */
@@ -169,6 +189,16 @@ export function observeConcurrencyLimiter(
 /**
  * Shows under `holdfast.throttle.reject_probability` which share of its calls an adaptive throttle holds back.
  *
+ * @example
+ * ```ts
+ * import { metrics } from '@opentelemetry/api';
+ * import { observeThrottle } from 'holdfast/otel';
+ * import { createAdaptiveThrottle } from 'holdfast/rate-limit';
+ *
+ * const search = createAdaptiveThrottle();
+ * observeThrottle(metrics.getMeter('shop'), search, { name: 'search' });
+ * ```
+ *
  * @throws RangeError or TypeError for a meter that is none and a name that is empty.
  */
 export function observeThrottle(
@@ -184,6 +214,16 @@ export function observeThrottle(
 
 /**
  * Shows under `holdfast.singleflight.in_flight` how many keys are being worked on.
+ *
+ * @example
+ * ```ts
+ * import { metrics } from '@opentelemetry/api';
+ * import { observeSingleflight } from 'holdfast/otel';
+ * import { createSingleflight } from 'holdfast/singleflight';
+ *
+ * const loads = createSingleflight<string, string>();
+ * observeSingleflight(metrics.getMeter('shop'), loads, { name: 'loads' });
+ * ```
  *
  * @throws RangeError or TypeError for a meter that is none and a name that is empty.
  */
