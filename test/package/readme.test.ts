@@ -38,7 +38,7 @@ describe('code in the papers and in doc comments', () => {
     );
     const places = new Map(blocks.map(({ file, place }) => [file, place]));
     expect(output.replaceAll(/^block-\d+\.ts/gm, (file) => `${places.get(file)} + `)).toBe('');
-  });
+  }, 90_000);
 
   it.each(blocks.filter(({ isRun }) => isRun))('runs at $place', ({ file }) => {
     expect(run(process.execPath, [file], folder)).toMatchObject({ status: 0 });
