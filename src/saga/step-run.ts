@@ -44,11 +44,12 @@ export class StepRun implements StepContext<unknown, unknown> {
   readonly name: string;
   readonly def: AnyStepDef;
   attempt: number = 1;
-  output: unknown = undefined;
-  isDone: boolean = false;
-  isUnknown: boolean = false;
+  // Only declared, and so no part of it until they are set: most runs never need them, and they are made by the million.
+  declare output: unknown;
+  declare isDone?: boolean;
+  declare isUnknown?: boolean;
   /** Of the attempt. */
-  scope: Scope | undefined = undefined;
+  declare scope?: Scope;
   /** The item of a fan-out. */
   declare item?: unknown;
   /** What it has emitted, if anything. */
@@ -96,7 +97,7 @@ export class StepRun implements StepContext<unknown, unknown> {
   }
 
   get isUndoable(): boolean {
-    return this.def.compensate !== undefined && (this.isDone || this.isUnknown);
+    return this.def.compensate !== undefined && (this.isDone === true || this.isUnknown === true);
   }
 
   /** The same for the next attempt. What goes on of this one after it was left behind sees and emits nothing of that. */

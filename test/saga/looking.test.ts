@@ -118,6 +118,47 @@ describe('a runner', () => {
     expect([calls, (await own.store.list({ status: 'completed' })).length]).toEqual([3, 3]);
   });
 
+  it('takes nothing again that it drives, or is about to, while it looks for what a lost answer has given it', async () => {
+    const own = bed();
+    let fate: Fate = 'lose';
+    const store = storeOf(own.store, { isDead: false }, (verb, after) =>
+      verb === 'claim' && !after ? fate : undefined,
+    );
+    const slow = gate();
+    const starting = gate();
+    let isStarting = false;
+    const late = new Proxy(store, {
+      get: (target, verb: Verb) => {
+        if (verb !== 'create') return target[verb];
+        return async (...args: Parameters<SagaStore['create']>) => {
+          const records = await target.create(...args);
+          if (isStarting) await starting.promise;
+          return records;
+        };
+      },
+    });
+    let calls = 0;
+    const def = chain(1, () => {
+      calls++;
+      return slow.promise;
+    });
+    const runner = own.runner([def], { store: late });
+    await runner.start(def, 1, { id: 'x' });
+    await own.pass(10);
+    isStarting = true;
+    const started = runner.start(def, 1, { id: 'y' });
+    await own.pass(10);
+    await expect(runner.recover()).rejects.toThrow('the answer is lost');
+    fate = undefined;
+    await own.pass(5000);
+    const fences = async (): Promise<number[]> => (await own.store.get(['x', 'y'])).map(({ fence }) => fence);
+    expect([calls, await fences()]).toEqual([1, [1, 1]]);
+    starting.open();
+    await started;
+    await own.pass(5000);
+    expect([calls, await fences()]).toEqual([2, [1, 1]]);
+  });
+
   it('says once a lease what no process can drive', async () => {
     const own = bed();
     await orphans(own, 1);

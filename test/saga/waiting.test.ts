@@ -3,7 +3,7 @@ import type { SagaStore } from '../../src/saga/index.ts';
 import { saga } from '../../src/saga/index.ts';
 import { countingSignal } from '../support/counting-signal.ts';
 import { gate, outcomeOf } from '../support/gate.ts';
-import { LEASE_MS, bed, chain, counted, storeOf } from './kit.ts';
+import { LEASE_MS, bed, chain, counted, never, storeOf } from './kit.ts';
 import type { Fate } from './kit.ts';
 
 describe('results', () => {
@@ -47,11 +47,19 @@ describe('results', () => {
     const rejected = expect(waiter.handle('y').result({ signal: third.signal })).rejects.toThrow('the store has no');
     await own.pass(3000);
     await rejected;
+    // Nobody reads a whole log to see that it goes on.
+    expect(calls['load']).toBeUndefined();
     slow.open();
     await own.pass(1000);
     await second;
+    const endless = saga('endless').step('a', { run: () => never() });
+    await own.runner([endless]).start(endless, undefined, { id: 'z' });
     const left = waiter.handle('z').result({ signal: third.signal });
     left.catch(() => undefined);
+    await own.pass(3000);
+    const before = calls['get'];
+    await own.pass(3000);
+    expect(calls['get']).toBeGreaterThan(before!);
     third.abort();
     await own.pass(10);
     const asked = calls['get'];
@@ -106,6 +114,36 @@ describe('results', () => {
     slow.open();
     await own.pass(10);
     expect(reads).toBe(1);
+    expect(own.events.filter(({ type }) => type === 'store-fault')).toEqual([]);
+  });
+
+  it('are waited for where a stuck saga is retried here while its log is read', async () => {
+    const own = bed();
+    let isBroken = true;
+    const def = saga('order').step('a', {
+      kind: 'retriable',
+      retry: { maxAttempts: 1 },
+      run: () => {
+        if (isBroken) throw new Error('no');
+        return never();
+      },
+    });
+    const store = new Proxy(storeOf(own.store, { isDead: false }), {
+      get: (target, verb: Exclude<keyof SagaStore, symbol | number>) => {
+        if (verb !== 'load') return target[verb];
+        return async (id: string) => {
+          const snapshot = await target.load(id);
+          await runner.retry(id);
+          return snapshot;
+        };
+      },
+    });
+    const runner = own.runner([def], { store });
+    await expect((await runner.start(def, undefined, { id: 'x' })).result()).rejects.toMatchObject({ step: 'a' });
+    isBroken = false;
+    const result = runner.handle('x').result();
+    await own.pass(10);
+    expect((await outcomeOf(result)).state).toBe('pending');
   });
 });
 
