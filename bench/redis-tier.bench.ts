@@ -296,7 +296,6 @@ export const cases: readonly Case[] = [
     'one of 64 keys, awaited; the own memory holds one; a redis-server on this machine, through ioredis',
     loops(warmKeys, 1, 0, makers),
     VALUE,
-    { against: LIMIT, ratio: 1.5 },
     { against: 'bentocache', ratio: 1 },
   ),
   of(
@@ -304,7 +303,6 @@ export const cases: readonly Case[] = [
     'per read of one of 64 keys; the own memory holds one',
     loops(warmTogether, 1, 0, makers),
     VALUE,
-    { against: LIMIT, ratio: 2.5 },
     { against: 'bentocache', ratio: 1 },
   ),
   of(
