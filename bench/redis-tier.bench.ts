@@ -64,7 +64,14 @@ const holdfast =
     const { fromIoredis, redisTier, subscriberFromIoredis } = await load<typeof RedisModule>('holdfast/redis');
     const tier = redisTier(fromIoredis(await connect()), { subscriber: subscriberFromIoredis(await connect()) });
     const l1 = createCache<string, unknown>({ maxEntries: entries });
-    const cache = createTieredCache<unknown>({ l1, tier, ttlMs: 3_600_000, l1MaxStaleMs: 1000, loader });
+    const cache = createTieredCache<unknown>({
+      l1,
+      tier,
+      ttlMs: 3_600_000,
+      l1MaxStaleMs: 1000,
+      tierTimeoutMs: 10_000,
+      loader,
+    });
     await cache.ready();
     // The first of all waits for those whom a new server cannot know of.
     await cache.delete('nothing', { wait: 'all' });
