@@ -43,21 +43,21 @@ local function note(what, isAwaited)
   call('LTRIM', L, -1000, -1)
   call('PUBLISH', C, epoch .. ' ' .. n .. ' ' .. isAwaited .. ' ' .. what)
 end
-local function stamp(tag)
-  call('HSET', T, tag, n)
+local function stamp(from)
+  for at = from, #ARGV do call('HSET', T, ARGV[at], n) end
   local count = call('HLEN', T)
-  if count > 100000 then
+  if count == 0 or count > 100000 then
     call('DEL', T)
     call('HSET', T, '*', n)
     count = 1
   end
-  isNew = isNew or count == 1
+  isNew = true
   call('HSET', C, 'k', count)
 end
 local function void()
   note('null', 0)
   call('DEL', T)
-  stamp('*')
+  stamp(#ARGV + 1)
 end
 local function lagging(mark)
   local fields, late = call('HGETALL', C), {}
@@ -141,7 +141,7 @@ return { epoch, n, lagging(n) }
 export const INVALIDATE: RedisScript = {
   lua: () => `${CHANGES}
 note(ARGV[4], ARGV[3])
-for at = 5, #ARGV do stamp(ARGV[at]) end
+stamp(5)
 keep(${DAY})
 return { epoch, n, lagging(n) }
 `,
