@@ -154,9 +154,8 @@ local since, news = tonumber(ARGV[4]), false
 if ARGV[3] == epoch and since > n then
   -- A server that knows less than it did before: all that it has may be out of date.
   epoch, n = ARGV[1], since
-  call('HSET', C, 'e', epoch)
+  call('HSET', C, 'e', epoch, 'n', n)
   haunt()
-  void()
 end
 if ARGV[3] == epoch and n - since <= call('LLEN', L) then
   news = since < n and call('LRANGE', L, since - n, -1) or {}

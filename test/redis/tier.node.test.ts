@@ -134,6 +134,24 @@ describe.skipIf(!available)('redisTier', () => {
     client.disconnect();
   });
 
+  it('forgets who was there when that is more than 4096, and then waits for all of them', async () => {
+    const client = new Redis(server.port);
+    await client.flushall();
+    const [part] = redisTier(fromIoredis(client)).partitions as [ReturnType<typeof redisTier>['partitions'][0]];
+    const limits = { timeoutMs: 5000 };
+    let tokens = 0;
+    const caller = (member: string) => ({ member, token: String(++tokens) });
+    const first = await part.write(caller('one'), 'a', true, undefined, { epoch: '', mark: 0 }, limits);
+    await part.lagging(caller('one'), first.mark, first.lagging, limits);
+    const gone = Array.from({ length: 4100 }, (_, at) => [`mgone ${at}`, `${first.mark} 1`]);
+    await client.hset('{holdfast:cache:0}', Object.fromEntries(gone) as Record<string, string>);
+    const news = await part.sync(caller('two'), first, limits);
+    expect(news.changes).toEqual([]);
+    expect(await client.hlen('{holdfast:cache:0}')).toBe(5);
+    expect((await part.lagging(caller('one'), news.mark, [], limits)).length).toBe(2);
+    client.disconnect();
+  });
+
   it('is not disturbed by what others publish on its channel', async () => {
     const [client, listener] = [new Redis(server.port), new Redis(server.port)];
     const [part] = redisTier(fromIoredis(client), { subscriber: subscriberFromIoredis(listener) }).partitions;
