@@ -111,11 +111,7 @@ export class TieredLoads<V> {
     let isRefused = isForced;
     if (link.pending.size > 0) await Promise.allSettled(link.pending);
     try {
-      for (
-        let pollMs = FIRST_POLL_MS;
-        link.isUp() && !ctx.signal.aborted;
-        pollMs = Math.min(2 * pollMs, LAST_POLL_MS)
-      ) {
+      for (let pollMs = FIRST_POLL_MS; link.isUp(); pollMs = Math.min(2 * pollMs, LAST_POLL_MS)) {
         const { epoch, mark, entry, isLeased, waitMs = 0 } = await link.part.read(own, key, leaseMs, isRefused, limits);
         const value = entry && this.decode(entry.payload);
         if (value !== undefined) {
@@ -128,7 +124,9 @@ export class TieredLoads<V> {
         // What cannot be read is loaded; what comes while another loads may be read again.
         isRefused = entry !== undefined;
         if (!isRefused && !distributedSingleflight) return undefined;
-        if (!isRefused) await sleep(clock, Math.min(pollMs, waitMs + 1), ctx.signal);
+        if (isRefused) continue;
+        await sleep(clock, Math.min(pollMs, waitMs + 1), ctx.signal);
+        if (ctx.signal.aborted) return undefined;
       }
     } catch (error) {
       link.fail(error);

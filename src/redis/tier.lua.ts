@@ -14,104 +14,109 @@ import type { RedisScript } from './script.ts';
  *
  * Texts are written as JSON, which keeps lone surrogates apart and has no line ends.
  */
-const HEAD = `
+const BASE = `
 local call, C, L, T, E, H = redis.call, KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local state = call('HMGET', C, 'e', 'n', 'k')
 local isNew = not state[1]
-local function haunt() call('HSET', C, 'm', '-1 ' .. ARGV[2]) end
+local function haunt() call('HSET', C, 'm', '-1 ' .. ARGV[1]) end
 if isNew then
   call('DEL', C, L, T)
-  state = { ARGV[2], 0, 0 }
-  call('HSET', C, 'e', ARGV[2], 'n', 0, 'k', 0)
+  state = { ARGV[1], 0, '0' }
+  call('HSET', C, 'e', ARGV[1], 'n', 0, 'k', 0)
   haunt()
 end
 local epoch, n = state[1], tonumber(state[2])
+local isWhole = state[3] == '0' or call('HLEN', T) == tonumber(state[3])
 local function keep(ms)
   local left = call('PTTL', C)
   if isNew or left < ms then
     for _, key in ipairs({ C, L, T }) do call('PEXPIRE', key, math.max(left, 2 * ms)) end
   end
 end
+`;
+
+/** For those who change something, or tell of changes. */
+const CHANGES = `${BASE}
 local function note(what, isAwaited)
   n = n + 1
   if call('HSET', C, 'n', n) and call('RPUSH', L, what) == 1 then isNew = true end
   call('LTRIM', L, -1000, -1)
   call('PUBLISH', C, epoch .. ' ' .. n .. ' ' .. isAwaited .. ' ' .. what)
 end
-local function stamp(...)
-  for _, tag in ipairs({ ... }) do call('HSET', T, tag, n) end
+local function stamp(from)
+  for at = from, #ARGV do call('HSET', T, ARGV[at], n) end
   local count = call('HLEN', T)
-  if count > 100000 then
+  if count == 0 or count > 100000 then
     call('DEL', T)
     call('HSET', T, '*', n)
     count = 1
   end
-  isNew = isNew or count == 1
+  isNew = true
   call('HSET', C, 'k', count)
 end
 local function void()
   note('null', 0)
   call('DEL', T)
-  stamp('*')
+  stamp(#ARGV + 1)
 end
 local function lagging(mark)
   local fields, late = call('HGETALL', C), {}
   for at = 1, #fields, 2 do
     local name, value = fields[at], fields[at + 1]
-    if string.sub(name, 1, 1) == 'm' and name ~= 'm' .. ARGV[1] and tonumber(string.match(value, '^%S+')) < mark then
+    if string.sub(name, 1, 1) == 'm' and name ~= 'm' .. ARGV[2] and tonumber(string.match(value, '^%S+')) < mark then
       late[#late + 1] = name
       late[#late + 1] = value
     end
   end
   return late
 end
-if call('HLEN', T) ~= tonumber(state[3]) then void() end
+if not isWhole then void() end
 `;
 
 /** A day at least, though nobody asks. */
 const DAY = '86400000';
 
-/** Member, token, lease in milliseconds, whether the entry is refused. */
+/** Token, lease in milliseconds, whether the entry is refused. Keys expire no sooner for reads: members see to that. */
 export const READ: RedisScript = {
-  lua: () => `${HEAD}
+  lua: () => `${BASE}
+if isNew then keep(${DAY}) end
 local entry = call('HMGET', E, 'e', 'c', 'v', 't')
-local isFit = entry[1] == epoch and ARGV[4] == '0'
-if isFit then
+local isFit = isWhole and entry[1] == epoch and ARGV[3] == '0'
+if isFit and state[3] ~= '0' then
   for tag in string.gmatch('*\\n' .. entry[4], '[^\\n]+') do
     if tonumber(call('HGET', T, tag) or -1) > tonumber(entry[2]) then isFit = false end
   end
 end
-keep(${DAY})
 if isFit then return { epoch, n, entry[3], call('PTTL', E), entry[4] } end
-if ARGV[3] == '0' then return { epoch, n, false, -2 } end
-if call('GET', H) == ARGV[2] or call('SET', H, ARGV[2], 'NX', 'PX', ARGV[3]) then return { epoch, n, false, -1 } end
+if ARGV[2] == '0' then return { epoch, n, false, -2 } end
+if call('GET', H) == ARGV[1] or call('SET', H, ARGV[1], 'NX', 'PX', ARGV[2]) then return { epoch, n, false, -1 } end
 return { epoch, n, false, math.max(call('PTTL', H), 0) }
 `,
 };
 
-/** Member, token, lease in milliseconds: 0 ends it. */
+/** Token, lease in milliseconds: 0 ends it. */
 export const EXTEND: RedisScript = {
   lua: () => `
-if redis.call('GET', KEYS[1]) ~= ARGV[2] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[3])
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 `,
 };
 
-/** Member, token, epoch, mark, time to live in milliseconds, payload, tags. */
+/** Token, epoch, mark, time to live in milliseconds, payload, tags. */
 export const FILL: RedisScript = {
-  lua: () => `${HEAD}
-if call('GET', H) ~= ARGV[2] then return 0 end
+  lua: () => `${BASE}
+if call('GET', H) ~= ARGV[1] then return 0 end
 call('DEL', E, H)
-call('HSET', E, 'e', ARGV[3], 'c', ARGV[4], 'v', ARGV[6], 't', ARGV[7])
-call('PEXPIRE', E, ARGV[5])
-keep(math.max(${DAY}, ARGV[5]))
+call('HSET', E, 'e', ARGV[2], 'c', ARGV[3], 'v', ARGV[5], 't', ARGV[6])
+call('PEXPIRE', E, ARGV[4])
+keep(math.max(${DAY}, ARGV[4]))
 return 1
 `,
 };
 
-/** Member, token, whether somebody waits, the key as JSON, epoch, mark; with an entry, the rest as in FILL. */
+/** Token, member, whether somebody waits, the key as JSON, epoch, mark; with an entry, the rest as in FILL. */
 export const WRITE: RedisScript = {
-  lua: () => `${HEAD}
+  lua: () => `${CHANGES}
 local since = tonumber(ARGV[6])
 local isFit = ARGV[7] and ARGV[5] == epoch
 if isFit then
@@ -132,26 +137,25 @@ return { epoch, n, lagging(n) }
 `,
 };
 
-/** Member, token, whether somebody waits, the change as JSON, tags. */
+/** Token, member, whether somebody waits, the change as JSON, tags. */
 export const INVALIDATE: RedisScript = {
-  lua: () => `${HEAD}
+  lua: () => `${CHANGES}
 note(ARGV[4], ARGV[3])
-for at = 5, #ARGV do stamp(ARGV[at]) end
+stamp(5)
 keep(${DAY})
 return { epoch, n, lagging(n) }
 `,
 };
 
-/** Member, token, epoch, mark. */
+/** Token, member, epoch, mark. */
 export const SYNC: RedisScript = {
-  lua: () => `${HEAD}
+  lua: () => `${CHANGES}
 local since, news = tonumber(ARGV[4]), false
 if ARGV[3] == epoch and since > n then
   -- A server that knows less than it did before: all that it has may be out of date.
-  epoch, n = ARGV[2], since
-  call('HSET', C, 'e', epoch)
+  epoch, n = ARGV[1], since
+  call('HSET', C, 'e', epoch, 'n', n)
   haunt()
-  void()
 end
 if ARGV[3] == epoch and n - since <= call('LLEN', L) then
   news = since < n and call('LRANGE', L, since - n, -1) or {}
@@ -162,15 +166,15 @@ if call('HLEN', C) > 4096 then
   end
   haunt()
 end
-call('HSET', C, 'm' .. ARGV[1], (news and since or -1) .. ' ' .. ARGV[2])
+call('HSET', C, 'm' .. ARGV[2], (news and since or -1) .. ' ' .. ARGV[1])
 keep(${DAY})
 return { epoch, n, news }
 `,
 };
 
-/** Member, token, mark, fields that may be forgotten and their contents; no contents mean any. */
+/** Token, member, mark, fields that may be forgotten and their contents; no contents mean any. */
 export const LAGGING: RedisScript = {
-  lua: () => `${HEAD}
+  lua: () => `${CHANGES}
 for at = 4, #ARGV, 2 do
   if ARGV[at + 1] == '' or call('HGET', C, ARGV[at]) == ARGV[at + 1] then call('HDEL', C, ARGV[at]) end
 end

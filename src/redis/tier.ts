@@ -69,12 +69,12 @@ function partition(send: RedisSend, name: string, subscriber: RedisSubscriber | 
   const run = (
     script: RedisScript,
     key: string | undefined,
-    { member, token }: TierCaller,
+    { token }: TierCaller,
     limits: Deadline,
     ...args: readonly (string | number)[]
   ): Promise<unknown> => {
     const own = key === undefined ? [] : [entryKey(name, key), leaseKey(name, key)];
-    return runScript(send, script, [...common, ...own], [member, token, ...args.map(String)], limits);
+    return runScript(send, script, [...common, ...own], [token, ...args.map(String)], limits);
   };
   const receipt = async (reply: Promise<unknown>): Promise<TierReceipt> => {
     const [epoch, mark, lagging] = (await reply) as Reply;
@@ -90,25 +90,34 @@ function partition(send: RedisSend, name: string, subscriber: RedisSubscriber | 
       return { ...state, isLeased: Number(ms) === -1, waitMs: Number(ms) };
     },
     extend: (caller, key, leaseMs, limits) =>
-      runScript(send, EXTEND, [leaseKey(name, key)], [caller.member, caller.token, String(leaseMs)], limits),
+      runScript(send, EXTEND, [leaseKey(name, key)], [caller.token, String(leaseMs)], limits),
     fill: async (caller, key, entry, { epoch, mark }, limits) =>
       Number(await run(FILL, key, caller, limits, epoch, mark, ...entryArgs(entry))) === 1,
     write: (caller, key, isAwaited, entry, { epoch, mark }, limits) => {
-      const args = [Number(isAwaited), JSON.stringify(key), epoch, mark, ...(entry ? entryArgs(entry) : [])];
+      const args = [
+        caller.member,
+        Number(isAwaited),
+        JSON.stringify(key),
+        epoch,
+        mark,
+        ...(entry ? entryArgs(entry) : []),
+      ];
       return receipt(run(WRITE, key, caller, limits, ...args));
     },
     invalidate: (caller, tags, isAwaited, limits) => {
       const stamps = tags === null ? ['*'] : tags.map((tag) => JSON.stringify(tag));
-      return receipt(run(INVALIDATE, undefined, caller, limits, Number(isAwaited), JSON.stringify(tags), ...stamps));
+      return receipt(
+        run(INVALIDATE, undefined, caller, limits, caller.member, Number(isAwaited), JSON.stringify(tags), ...stamps),
+      );
     },
     async sync(caller, since, limits) {
-      const reply = (await run(SYNC, undefined, caller, limits, since.epoch, since.mark)) as Reply;
+      const reply = (await run(SYNC, undefined, caller, limits, caller.member, since.epoch, since.mark)) as Reply;
       const [epoch, mark, news] = reply as [string, number, readonly string[] | null];
       return { epoch, mark: Number(mark), changes: news?.map((text) => JSON.parse(text) as TierChange) };
     },
     lagging: (caller, mark, gone, limits) =>
-      run(LAGGING, undefined, caller, limits, mark, ...gone) as Promise<readonly string[]>,
-    leave: (caller, limits) => run(LAGGING, undefined, caller, limits, 0, `m${caller.member}`, ''),
+      run(LAGGING, undefined, caller, limits, caller.member, mark, ...gone) as Promise<readonly string[]>,
+    leave: (caller, limits) => run(LAGGING, undefined, caller, limits, caller.member, 0, `m${caller.member}`, ''),
     subscribe:
       subscriber &&
       ((onMessage) =>

@@ -79,6 +79,10 @@ export function tierConformance(name: string, make: () => Promise<Subject>): voi
       await part.write(bob(), 'c', false, undefined, since, limits);
       await part.write(again, 'c', false, entry('c'), since, limits);
       expect((await part.read(ann(), 'c', 0, false, limits)).entry).toBe(undefined);
+      // A tag of it was invalidated meanwhile.
+      await part.invalidate(bob(), ['t'], false, limits);
+      await part.write(ann(), 't', false, entry('t', ['t']), since, limits);
+      expect((await part.read(ann(), 't', 0, false, limits)).entry).toBe(undefined);
       await part.write(ann(), 'd', false, entry('ahead'), { ...since, mark: since.mark + 100 }, limits);
       expect((await part.read(ann(), 'd', 0, false, limits)).entry).toBe(undefined);
       await flush();
@@ -223,6 +227,9 @@ export function tierConformance(name: string, make: () => Promise<Subject>): voi
         expect(news.epoch).not.toBe(later.epoch);
         expect(news.mark).toBeGreaterThanOrEqual(later.mark);
         expect((await part.read(ann(), 'a', 0, false, limits)).entry).toBe(undefined);
+        const after = await part.write(ann(), 'a', false, undefined, NOTHING, limits);
+        expect([after.epoch, after.mark]).toEqual([news.epoch, news.mark + 1]);
+        expect((await part.sync(bob(), news, limits)).changes).toEqual(['a']);
         // Who was there is not known for sure any more.
         await part.leave(bob(), limits);
         expect((await part.lagging(ann(), news.mark + 1, [], limits)).length).toBe(2);

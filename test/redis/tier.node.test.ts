@@ -71,6 +71,8 @@ describe.skipIf(!available)('redisTier', () => {
       const own = caller();
       const lease = await part.read(own, 'b', 60_000, false, limits);
       await part.fill(own, 'b', { payload: 'x', tags: ['t'], ttlMs: 200_000_000_000 }, lease, limits);
+      expect((await part.read(caller(), 'b', 0, false, limits)).entry!.ttlMs).toBeGreaterThan(199_000_000_000);
+      expect(await shortest()).toBeGreaterThan(50_000);
       // What entries depend on outlives them.
       for (const name of ['', ':l', ':t'])
         if ((await client.exists(`{p:0}${name}`)) === 1)
@@ -96,6 +98,9 @@ describe.skipIf(!available)('redisTier', () => {
       expect((await part.read(caller(), 'a', 0, false, limits)).entry).toBe(undefined);
       const news = await part.sync({ member: 'other', token: String(++tokens) }, second, limits);
       expect(news.changes === undefined || news.changes.includes(null)).toBe(true);
+      // And goes on as if it were new.
+      await part.write(caller(), 'a', false, { payload: 'new', tags: ['t', 'u'], ttlMs: 60_000 }, news, limits);
+      expect((await part.read(caller(), 'a', 0, false, limits)).entry?.payload).toBe('new');
     }
     await client.flushall();
     const first = await part.invalidate(caller(), ['t'], false, limits);
@@ -104,6 +109,46 @@ describe.skipIf(!available)('redisTier', () => {
     expect((await part.sync(caller(), first, limits)).changes).toBe(undefined);
     await part.invalidate(caller(), ['u'], false, limits);
     expect((await part.sync(caller(), first, limits)).changes).toBe(undefined);
+    client.disconnect();
+  });
+
+  it('forgets tags, and with them all it has, when there are more than 100 000', async () => {
+    const client = new Redis(server.port);
+    await client.flushall();
+    const [part] = redisTier(fromIoredis(client)).partitions as [ReturnType<typeof redisTier>['partitions'][0]];
+    const limits = { timeoutMs: 10_000 };
+    let tokens = 0;
+    const caller = () => ({ member: 'm', token: String(++tokens) });
+    const entry = (payload: string) => ({ payload, tags: ['t'], ttlMs: 60_000 });
+    let state = await part.invalidate(caller(), ['t'], false, limits);
+    await part.write(caller(), 'a', false, entry('old'), state, limits);
+    for (let batch = 0; batch < 20; batch++) {
+      expect((await part.read(caller(), 'a', 0, false, limits)).entry?.payload).toBe('old');
+      const tags = Array.from({ length: 5000 }, (_, at) => `${batch} ${at}`);
+      state = await part.invalidate(caller(), tags, false, limits);
+    }
+    expect(await client.hlen('{holdfast:cache:0}:t')).toBe(1);
+    expect((await part.read(caller(), 'a', 0, false, limits)).entry).toBe(undefined);
+    await part.write(caller(), 'a', false, entry('new'), state, limits);
+    expect((await part.read(caller(), 'a', 0, false, limits)).entry?.payload).toBe('new');
+    client.disconnect();
+  });
+
+  it('forgets who was there when that is more than 4096, and then waits for all of them', async () => {
+    const client = new Redis(server.port);
+    await client.flushall();
+    const [part] = redisTier(fromIoredis(client)).partitions as [ReturnType<typeof redisTier>['partitions'][0]];
+    const limits = { timeoutMs: 5000 };
+    let tokens = 0;
+    const caller = (member: string) => ({ member, token: String(++tokens) });
+    const first = await part.write(caller('one'), 'a', true, undefined, { epoch: '', mark: 0 }, limits);
+    await part.lagging(caller('one'), first.mark, first.lagging, limits);
+    const gone = Array.from({ length: 4100 }, (_, at) => [`mgone ${at}`, `${first.mark} 1`]);
+    await client.hset('{holdfast:cache:0}', Object.fromEntries(gone) as Record<string, string>);
+    const news = await part.sync(caller('two'), first, limits);
+    expect(news.changes).toEqual([]);
+    expect(await client.hlen('{holdfast:cache:0}')).toBe(5);
+    expect((await part.lagging(caller('one'), news.mark, [], limits)).length).toBe(2);
     client.disconnect();
   });
 
