@@ -7,7 +7,7 @@ import { postgresAvailability } from '../support/postgres.ts';
 import { canRunTypeScript, spawnScript } from '../support/processes.ts';
 
 const DEMO = new URL('../../docs/examples/demo.ts', import.meta.url);
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 300_000;
 const { available } = postgresAvailability();
 
 interface Report {
