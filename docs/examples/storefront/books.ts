@@ -50,7 +50,7 @@ export async function readBooks(db: SqlClient, ledger: readonly LedgerEntry[]): 
 }
 
 /** Sagas that are still on their way. */
-export async function unfinished(db: SqlClient): Promise<number> {
-  const sql = `SELECT count(*)::text AS n FROM holdfast.saga WHERE status NOT IN ('completed', 'compensated')`;
-  return Number((await db.query(sql, []))[0]!['n']);
+export async function unfinished(db: SqlClient): Promise<readonly string[]> {
+  const sql = `SELECT id FROM holdfast.saga WHERE status NOT IN ('completed', 'compensated') ORDER BY id`;
+  return (await db.query(sql, [])).map(({ id }) => String(id));
 }

@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { postgresSagaStore } from '../../../src/postgres/index.ts';
+import { timeline } from '../../../src/saga/index.ts';
 import type { Judgement } from '../survive/promises.ts';
 import { verdicts } from '../survive/report.ts';
 import { Terminal, count, wrap } from '../survive/terminal.ts';
@@ -104,15 +106,20 @@ async function perform(options: StoreOptions, plan: Plan, say: (text: string) =>
   await Promise.all([buyers, greedy]);
   stop();
   say('  the shop is closed; the last orders come to their end');
-  await settle(town);
+  for (const id of await settle(town)) {
+    const { record, log } = (await postgresSagaStore(town.db).load(id))!;
+    say(`  order ${id} is ${record.status}, of ${record.worker ?? 'nobody'}\n${timeline(log)}`);
+  }
   const books = await readBooks(town.db, town.ledger);
   const { engines, messages, crashes } = town;
   return { recording, books, town: { engines, messages, crashes } };
 }
 
-async function settle({ db }: Town): Promise<void> {
-  for (const untilMs = Date.now() + SETTLE_MS; Date.now() < untilMs; await sleep(100)) {
-    if ((await unfinished(db)) === 0) return;
+/** Answers the orders that have not come to their end in all that time. */
+async function settle({ db }: Town): Promise<readonly string[]> {
+  for (const untilMs = Date.now() + SETTLE_MS; ; await sleep(100)) {
+    const left = await unfinished(db);
+    if (left.length === 0 || Date.now() > untilMs) return left;
   }
 }
 

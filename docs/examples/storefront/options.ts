@@ -19,7 +19,8 @@ export const help = `Usage: npm run demo [-- options]
 A shop in processes of their own: a gateway, three shop processes, a payment service, a database,
 and Redis where a redis-server is found. Buyers buy, while the payment service is killed and hung, the
 database frozen, and a shop killed in the middle of checkouts. At the end an audit reads the database
-and the ledger of the payment service. Takes about 35 seconds.
+and the ledger of the payment service. The script of faults takes about 18 seconds, starting the processes
+and ending the last orders come on top.
 
   --flash-sale     100 units and 500 buyers at once, who have to get exactly 100 of them
   --fast           the same faults, closer together

@@ -46,7 +46,10 @@ const ENDS = /^\s*(COMMIT|ROLLBACK)/i;
 async function serve(socket: Socket): Promise<void> {
   let isInTransaction = false;
   socket.on('error', () => {});
-  for await (const line of createInterface(socket)) {
+  const lines = createInterface(socket);
+  // A connection that is reset has no end.
+  socket.once('close', () => lines.close());
+  for await (const line of lines) {
     const [text, params] = JSON.parse(line) as [string, unknown[]];
     if (!isInTransaction) await mayRun(socket);
     if (/^\s*BEGIN/i.test(text)) isInTransaction = true;

@@ -81,20 +81,35 @@ function judgeFilter({ recording, messages }: Evidence): Judgement {
   );
 }
 
-function judgePages({ recording, messages }: Evidence): Judgement {
-  const frozen = recording.faultsNamed('database frozen');
+/** Pages that were under way in one of these spans, and how many of them failed. */
+function pagesIn(
+  recording: Recording,
+  spans: readonly (readonly [fromMs: number, toMs: number])[],
+): readonly [number, number] {
   const pages = recording.served.filter(
-    ({ kind, startMs, endMs }) =>
-      kind === 'page' && frozen.some(({ struckMs, mendMs }) => startMs < mendMs && endMs > struckMs),
+    ({ kind, startMs, endMs }) => kind === 'page' && spans.some(([fromMs, toMs]) => startMs < toMs && endMs > fromMs),
   );
-  const failed = pages.filter(({ result }) => result === 'failed').length;
-  const stale = ofType(messages, 'stale-page').filter(({ atMs }) => frozen.some((fault) => isDuring(atMs, fault)));
+  return [pages.length, pages.filter(({ result }) => result === 'failed').length];
+}
+
+/** A machine that is busy with something else shows nothing: there, pages fail in calm times too, or none is asked for. */
+function judgePages({ recording, messages }: Evidence): Judgement {
   const promise = 'product pages could be read while the database was frozen';
-  // A machine that is busy with something else may not get as far as to a page.
-  if (pages.length === 0) return { id: 'pages', promise, verdict: 'not judged', detail: 'nobody asked for any' };
-  const wrong = failed > pages.length / 20 ? [`${failed} of ${pages.length} failed`] : [];
-  const detail = `${count(pages.length - failed)} of ${count(pages.length)}, ${count(stale.length)} times an old page`;
-  return judged('pages', promise, wrong, detail);
+  const frozen = recording.faultsNamed('database frozen');
+  const [pages, failed] = pagesIn(
+    recording,
+    frozen.map(({ struckMs, mendMs }) => [struckMs, mendMs]),
+  );
+  const calm = recording.faultsNamed('calm').map(({ startMs, endMs }) => [startMs, endMs] as const);
+  const [calmPages, calmFailed] = pagesIn(recording, calm);
+  const stale = ofType(messages, 'stale-page').filter(({ atMs }) => frozen.some((fault) => isDuring(atMs, fault)));
+  const isWell = failed <= Math.max(1, pages / 20);
+  if (pages === 0 || (!isWell && calmFailed > calmPages / 20)) {
+    const detail = `a busy machine: ${count(calmFailed)} of ${count(calmPages)} failed in calm times, ${count(failed)} of ${count(pages)} then`;
+    return { id: 'pages', promise, verdict: 'not judged', detail };
+  }
+  const detail = `${count(pages - failed)} of ${count(pages)}, ${count(stale.length)} times an old page`;
+  return judged('pages', promise, isWell ? [] : [`${failed} of ${pages} failed`], detail);
 }
 
 function isDuring(atMs: number, { struckMs, mendMs }: PhaseRecord): boolean {

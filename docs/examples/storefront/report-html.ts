@@ -21,8 +21,9 @@ const STYLE = `:root{--bg:#fff;--fg:#1c2430;--dim:#5d6a7a;--line:#d5dbe3;--fault
 @media (prefers-color-scheme:dark){:root{--bg:#12161c;--fg:#e4e9f0;--dim:#93a1b3;--line:#2d3743;--fault:#4a2522;--ok:#4fbf85;--wait:#e0ab45;--bad:#ef6a5e;--old:#62b0e8}}
 body{margin:0 auto;max-width:1000px;padding:24px 16px;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif}
 h1{font-size:22px;margin:0 0 4px}h2{font-size:16px;margin:28px 0 6px}p{color:var(--dim);margin:0 0 12px}
-svg{display:block;width:100%;height:auto}text{fill:var(--dim);font-size:11px}.strong{fill:var(--fg)}
-table{border-collapse:collapse;width:100%}td{border-top:1px solid var(--line);padding:6px 8px;vertical-align:top;overflow-wrap:anywhere}
+svg{display:block;width:100%;min-width:640px;height:auto}.wide{overflow-x:auto}td.kept,td.broken{white-space:nowrap}td.dim{overflow-wrap:anywhere}
+text{fill:var(--dim);font-size:11px}.strong{fill:var(--fg)}
+table{border-collapse:collapse;width:100%}td{border-top:1px solid var(--line);padding:6px 8px;vertical-align:top}
 .ok{fill:var(--ok)}.wait{fill:var(--wait)}.bad{fill:var(--bad)}.old{fill:var(--old)}.fault{fill:var(--fault)}.axis{stroke:var(--line)}
 .kept{color:var(--ok)}.broken{color:var(--bad);font-weight:600}.dim{color:var(--dim)}
 .legend span{display:inline-block;margin-right:16px;color:var(--fg)}.legend i{display:inline-block;width:10px;height:10px;margin-right:5px}`;
@@ -116,7 +117,7 @@ function chart(series: Series, phases: readonly PhaseRecord[], layers: readonly 
     return `<line class="axis" x1="${LEFT}" x2="${WIDTH - 12}" y1="${y}" y2="${y}"/><text x="${LEFT - 6}" y="${y}" text-anchor="end">${(most * share).toFixed(0)}</text>`;
   });
   const height = CHART + 48;
-  return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img">${faultBands(series, phases, CHART)}${scale.join('')}${columns.join('')}${timeAxis(series, height - 4)}</svg>`;
+  return `<div class="wide"><svg viewBox="0 0 ${WIDTH} ${height}" role="img">${faultBands(series, phases, CHART)}${scale.join('')}${columns.join('')}${timeAxis(series, height - 4)}</svg></div>`;
 }
 
 /** A row for each circuit: nothing where it is closed. */
@@ -133,7 +134,7 @@ function bands(series: Series, phases: readonly PhaseRecord[], circuits: readonl
     return `<text class="strong" x="${LEFT - 6}" y="${y + 10}" text-anchor="end">${escape(name)}</text>${base}${cells.join('')}`;
   });
   const height = 40 + circuits.length * ROW + 20;
-  return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img">${faultBands(series, phases, circuits.length * ROW + 4)}${rows.join('')}${timeAxis(series, height - 4)}</svg>`;
+  return `<div class="wide"><svg viewBox="0 0 ${WIDTH} ${height}" role="img">${faultBands(series, phases, circuits.length * ROW + 4)}${rows.join('')}${timeAxis(series, height - 4)}</svg></div>`;
 }
 
 function promiseRow({ promise, verdict, detail }: Judgement): string {

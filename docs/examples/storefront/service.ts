@@ -48,7 +48,8 @@ export class Service {
   async start(): Promise<void> {
     const life = await spawnScript(this.#script, { args: this.#args });
     this.#lives.push(life);
-    await life.waitForLine('"listening"', 60_000);
+    // Seconds; a minute and more where others want the machine too.
+    await life.waitForLine('"listening"', 120_000);
   }
 
   /** SIGKILL. */
