@@ -236,7 +236,9 @@ describe.each(all)('a store written by %s', (write) => {
 
   it('refuses undefined as a value, which stands for a missing one', async () => {
     const { cached, log } = setUp(write);
-    await expect(cached.put('a', undefined as never)).rejects.toThrow(TypeError);
+    await expect(cached.put('a', undefined as never)).rejects.toThrow(
+      new TypeError('value must be anything but undefined, which stands for a missing one, got undefined'),
+    );
     await cached.close();
     expect(log).toEqual([]);
   });

@@ -81,7 +81,8 @@ describe('a write behind that fails', () => {
   });
 
   it('because a batch was answered with too short a list is tried again', async () => {
-    const table = behind({}, { isBatched: true });
+    const errors: unknown[] = [];
+    const table = behind({ onEvent: ({ error }) => void errors.push(error) }, { isBatched: true });
     const { cached, calls, clock, log } = table;
     table.mode = 'hold';
     await cached.put('a', '1');
@@ -90,6 +91,7 @@ describe('a write behind that fails', () => {
     calls[0]!.open([undefined]);
     await flush();
     expect(cached.pendingWrites).toBe(2);
+    expect(errors[0]).toEqual(new TypeError('a batch of 2 writes was answered with 1 results'));
     table.mode = 'work';
     await clock.advance(110);
     expect(log).toEqual(['a=1 b=1', 'a=1', 'b=1']);
@@ -128,6 +130,19 @@ describe('a write behind that fails', () => {
     expect([log, cached.pendingWrites]).toEqual([['a=1', 'a=2'], 1]);
     await clock.advance(110);
     expect([log, cached.pendingWrites]).toEqual([['a=1', 'a=2', 'a=2'], 0]);
+  });
+
+  it('counts as a failure of none but itself: a newer one that waits behind it is still to be tried', async () => {
+    const table = behind({ maxAttempts: 1, onEvent: () => {} });
+    const { cached, calls, clock, log, rows } = table;
+    table.mode = 'hold';
+    await cached.put('a', '1');
+    await clock.advance(10);
+    await cached.put('a', '2');
+    calls[0]!.fail(new Error('no'));
+    table.mode = 'work';
+    await clock.advance(110);
+    expect([log, rows.get('a'), cached.failedWrites()]).toEqual([['a=1', 'a=2'], '2', []]);
   });
 
   it('for good is reported as an error where nobody listens', async () => {

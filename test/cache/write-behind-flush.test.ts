@@ -75,6 +75,20 @@ describe('flush of writes behind', () => {
     await flushed;
   });
 
+  it('waits for a newer write that has replaced the one it waited for, where that one fails', async () => {
+    const table = behind();
+    const { cached, calls, clock, log } = table;
+    table.mode = 'hold';
+    await cached.put('a', '1');
+    await clock.advance(10);
+    const flushed = cached.flush();
+    await cached.put('a', '2');
+    calls[0]!.fail(new Error('no'));
+    expect([(await outcomeOf(flushed)).state, log]).toEqual(['pending', ['a=1', 'a=2']]);
+    calls[1]!.succeed();
+    await flushed;
+  });
+
   it('tells once of writes that were lost before', async () => {
     const table = behind({ maxAttempts: 1, onEvent: () => {} });
     const { cached, clock } = table;
@@ -118,14 +132,13 @@ describe('close of writes behind', () => {
     const waiting = [cached.put('c', '1'), cached.put('a', '2')];
     const closed = cached.close();
     for (const put of [...waiting, cached.put('b', '2'), cached.delete('a')])
-      await expect(put).rejects.toThrow(CacheClosedError);
+      await expect(put).rejects.toThrow(new CacheClosedError('cached store'));
     expect([(await outcomeOf(closed)).state, await cached.get('a')]).toEqual(['pending', '1']);
     for (const call of calls) call.succeed();
     await closed;
     await clock.advance(1000);
     expect([log, rows.get('a'), rows.get('b'), clock.pendingTimers]).toEqual([['a=1', 'b=1'], '1', '1', 0]);
     await cached.close();
-    await cached[Symbol.asyncDispose]();
   });
 
   it('that could not write everything names it and goes on trying, so that a later one resolves', async () => {
@@ -140,6 +153,16 @@ describe('close of writes behind', () => {
     await clock.advance(110);
     await cached.close();
     expect([rows.get('a'), clock.pendingTimers]).toEqual(['1', 0]);
+  });
+
+  it('is what the end of an `await using` block does', async () => {
+    const { cached, rows } = behind();
+    {
+      await using own = cached;
+      await own.put('a', '1');
+    }
+    expect(rows.get('a')).toBe('1');
+    await expect(cached.put('a', '2')).rejects.toThrow(CacheClosedError);
   });
 
   it('is given up by its signal, and has closed all the same', async () => {
