@@ -137,6 +137,32 @@ describe.skipIf(!available)('postgresRateLimiter', () => {
     expect(await rows(table)).toBe(10);
   });
 
+  it('keeps a row for as long as the longest of its policies', async () => {
+    const soon = fixedWindow({ limit: 5, windowMs: 20, name: 'soon' });
+    const limiter = postgresRateLimiter(client, [soon, hourly, { ...soon, name: 'last' }], { table: 'several' });
+    await limiter.consume('k');
+    expect(await rows('several', `expires_ms > extract(epoch FROM clock_timestamp()) * 1000 + ${HOUR} - 10000`)).toBe(
+      1,
+    );
+  });
+
+  it('sends nothing again that failed for another reason than a missing table', async () => {
+    const failure = Object.assign(new Error('gone'), { code: '57P01' });
+    let sends = 0;
+    const failing: SqlClient = { ...client, query: () => (sends++, Promise.reject(failure)) };
+    await expect(postgresRateLimiter(failing, hourly, { table: 'counted' }).consume('k')).rejects.toBe(failure);
+    expect(sends).toBe(1);
+  });
+
+  it('is shared by limiters of the same policies and by no others', async () => {
+    const table = 'shared';
+    await postgresRateLimiter(client, hourly, { table }).consume('k', 5);
+    expect((await postgresRateLimiter(client, hourly, { table }).consume('k')).allowed).toBe(false);
+    const other = { ...hourly, name: 'other' };
+    expect((await postgresRateLimiter(client, other, { table }).consume('k', 5)).allowed).toBe(true);
+    expect(await rows(table)).toBe(2);
+  });
+
   it('locks a key out for one full refill at the most when the clock of the server steps back', async () => {
     const table = 'stepped';
     const limiter = postgresRateLimiter(

@@ -114,6 +114,18 @@ it('each tenth of the window counts until it is over, and no longer', () => {
   expect(seen).toEqual([10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0].map((requests) => requests / (requests + 1)));
 });
 
+it('an accepted call counts from when it is said to be, not from when the throttle was last asked', () => {
+  const clock = createVirtualClock();
+  const throttle = createAdaptiveThrottle({ windowMs: 100, clock });
+  throttle.tryStart();
+  clock.stall(50);
+  throttle.accepted();
+  clock.stall(10);
+  for (let k = 0; k < 3; k++) throttle.tryStart();
+  clock.stall(50); // the first tenth is over, the sixth is not
+  expect(throttle.rejectProbability).toBe(0.25);
+});
+
 it('draws no chance while nothing is rejected', () => {
   let draws = 0;
   const throttle = createAdaptiveThrottle({ clock: createVirtualClock(), random: () => ++draws });

@@ -98,6 +98,10 @@ describe.skipIf(!available)('redisRateLimiter', () => {
       await limiterOf(fixedWindow({ limit: 1, windowMs: 20 })).consume('short');
       const short = (await keys()).find((key) => key.endsWith('short'))!;
       expect(Number(await redis.send(['PTTL', short]))).toBeLessThanOrEqual(20);
+      const soon = fixedWindow({ limit: 1, windowMs: 20, name: 'soon' });
+      await limiterOf([soon, fixedWindow({ limit: 1, windowMs: HOUR }), { ...soon, name: 'last' }]).consume('several');
+      const several = (await keys()).find((key) => key.endsWith('several'))!;
+      expect(Number(await redis.send(['PTTL', several]))).toBeGreaterThan(HOUR - 10_000);
     });
 
     it('leaves no key behind where everything was given back', async () => {
