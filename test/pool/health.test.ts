@@ -22,6 +22,27 @@ describe('validate', () => {
     expect(tested).toEqual([0]);
   });
 
+  it('the time since the last use counts from the return, and whoever came through a breakage in use is trusted', async () => {
+    const tested: number[] = [];
+    const { pool, clock, ends } = setup({
+      max: 2,
+      validate: ({ id }) => tested.push(id) > 0,
+      validateAfterIdleMs: 50,
+      idleTimeoutMs: 100,
+    });
+    const [lease, other] = [await pool.acquire(), await pool.acquire()];
+    await clock.advance(1_000);
+    other.destroy(new Error('broken'));
+    lease.release();
+    await clock.advance(49);
+    expect(await pool.use(({ id }) => id)).toBe(0);
+    expect(tested).toEqual([]);
+    await clock.advance(99);
+    expect(pool.stats().idle).toBe(1);
+    await clock.advance(1);
+    expect(ends()).toEqual(['1:broken', '0:idle']);
+  });
+
   it('with `validateAfterIdleMs: 0` every reuse is tested, a direct hand-off included', async () => {
     const tested: number[] = [];
     const validate = async ({ id }: Thing): Promise<boolean> => tested.push(id) > 0;
@@ -278,6 +299,13 @@ describe('reset', () => {
     expect(pool.stats()).toMatchObject({ testing: 1, idle: 0, inUse: 0, waiting: 1 });
     clean.open();
     expect(await stateOf(next)).toBe(0);
+  });
+
+  it('what is retired on return is not reset', async () => {
+    let resets = 0;
+    const { pool, ends } = setup({ maxUses: 1, reset: () => void resets++ });
+    (await pool.acquire()).release();
+    expect([resets, ends()]).toEqual([0, ['0:uses']]);
   });
 
   it('a reset that fails or takes too long destroys the resource', async () => {
