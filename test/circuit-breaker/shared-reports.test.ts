@@ -152,4 +152,39 @@ describe('what a process tells', () => {
     await fleet.clock.advance(1000);
     expect([fleet.store.reports.length, fleet.clock.pendingTimers]).toEqual([1, 0]);
   });
+
+  it('is nothing at the end, once all that it told is past', async () => {
+    const fleet = await waitingFleet(2);
+    const { by, permit } = await untilTrial(fleet, fleet.members, 2 * SYNC_MS);
+    permit.success();
+    await fleet.clock.advance(3 * SYNC_MS);
+    const before = fleet.store.reports.length;
+    await by.shared.close();
+    expect(fleet.store.reports).toHaveLength(before);
+  });
+
+  it('is answered in vain when it leaves meanwhile', async () => {
+    const fleet = fleetOf(3);
+    fleet.store.latencyMs = 40;
+    const [first, second, leaving] = fleet.members as [Member, Member, Member];
+    while (toldBy(fleet, leaving).length < 2) await fleet.clock.advance(1);
+    // Its last sync is the first to find the fleet open.
+    await fleet.clock.advance(SYNC_MS / 2);
+    failOnce(first);
+    failOnce(second);
+    while (toldBy(fleet, leaving).length < 3) await fleet.clock.advance(1);
+    expect(leaving.circuit.state).toBe('closed');
+    const closed = leaving.shared.close();
+    await fleet.clock.advance(100);
+    await closed;
+    expect(leaving.shared.stats().isFleetOpen).toBe(true);
+    expect(leaving.circuit.state).toBe('closed');
+  });
+
+  it('is a week where its circuit stays open without end', async () => {
+    const fleet = fleetOf(1, {}, { openDurationMs: Infinity });
+    failOnce(fleet.members[0]!);
+    await fleet.clock.advance(SYNC_MS);
+    expect(toldBy(fleet, fleet.members[0]!).at(-1)!.openForMs).toBe(7 * 86_400_000);
+  });
 });

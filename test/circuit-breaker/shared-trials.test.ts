@@ -38,6 +38,27 @@ describe('trials', () => {
       await fleet.clock.advance(SYNC_MS);
       expect(fleet.members.map(attempt).every((permit) => permit === null)).toBe(true);
     }
+    expect(fleet.members.flatMap(typesOf).filter((type) => type === 'trials-granted').length).toBe(1);
+  });
+
+  it('ends a hold here before it ends in the store, however slow the answer was', async () => {
+    const fleet = await waitingFleet(2);
+    const [only] = fleet.members as [Member];
+    const { clock, store } = fleet;
+    store.latencyMs = 40;
+    const { sync } = store;
+    let sentMs = 0;
+    store.sync = (report) => {
+      if (report.node === only.node && !store.fault) sentMs = clock.now();
+      return sync(report);
+    };
+    while (!attempt(only)) await clock.advance(1);
+    // The last answer is on its way, or here; the store counts from half the latency after it was asked.
+    store.fault = 'hang';
+    await clock.advance(sentMs + TTL_MS - 1 - clock.now());
+    expect(only.shared.stats().holdsTrials).toBe(true);
+    await clock.advance(1);
+    expect(only.shared.stats().holdsTrials).toBe(false);
   });
 
   it('closes the whole fleet within two intervals of a good trial', async () => {

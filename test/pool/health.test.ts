@@ -3,7 +3,7 @@ import type { Lease } from '../../src/pool/index.ts';
 import { createSeededRandom } from '../../src/testing/index.ts';
 import { flush, gate } from '../support/gate.ts';
 import type { Thing } from './kit.ts';
-import { down, setup, stateOf } from './kit.ts';
+import { down, setup, stateOf, thing } from './kit.ts';
 
 async function all(leases: readonly Promise<Lease<Thing>>[]): Promise<Lease<Thing>[]> {
   return Promise.all(leases);
@@ -20,6 +20,27 @@ describe('validate', () => {
     clock.stall(500);
     (await pool.acquire()).release();
     expect(tested).toEqual([0]);
+  });
+
+  it('the time since the last use counts from the return, and whoever came through a breakage in use is trusted', async () => {
+    const tested: number[] = [];
+    const { pool, clock, ends } = setup({
+      max: 2,
+      validate: ({ id }) => tested.push(id) > 0,
+      validateAfterIdleMs: 50,
+      idleTimeoutMs: 100,
+    });
+    const [lease, other] = [await pool.acquire(), await pool.acquire()];
+    await clock.advance(1_000);
+    other.destroy(new Error('broken'));
+    lease.release();
+    await clock.advance(49);
+    expect(await pool.use(({ id }) => id)).toBe(0);
+    expect(tested).toEqual([]);
+    await clock.advance(99);
+    expect(pool.stats().idle).toBe(1);
+    await clock.advance(1);
+    expect(ends()).toEqual(['1:broken', '0:idle']);
   });
 
   it('with `validateAfterIdleMs: 0` every reuse is tested, a direct hand-off included', async () => {
@@ -68,6 +89,42 @@ describe('validate', () => {
     expect(tested).toEqual([1, 0]);
     for (const lease of await all([pool.acquire(), pool.acquire()])) lease.release();
     expect(tested).toEqual([1, 0]);
+  });
+
+  it('what is cleared while it is tested is not lent, however quick the test', async () => {
+    let clears = 0;
+    const { pool, ends } = setup({
+      validate: () => {
+        if (clears++ === 0) pool.clear();
+        return true;
+      },
+      validateAfterIdleMs: 0,
+    });
+    (await pool.acquire()).release();
+    expect(await pool.use(({ id }) => id)).toBe(1);
+    expect(ends()).toEqual(['0:clear']);
+  });
+
+  it('a failed create makes suspects of idle resources too', async () => {
+    const tested: number[] = [];
+    let isDown = false;
+    const made: Thing[] = [];
+    const { pool } = setup({
+      max: 3,
+      create: () => {
+        if (isDown) throw new Error('down');
+        return thing(made);
+      },
+      validate: ({ id }) => tested.push(id) > 0,
+    });
+    (await pool.acquire()).release();
+    isDown = true;
+    await expect(pool.warm(2)).rejects.toMatchObject({ code: 'ERR_POOL_CREATE' });
+    (await pool.acquire()).release();
+    expect(tested).toEqual([0]);
+    // Proven now.
+    (await pool.acquire()).release();
+    expect(tested).toEqual([0]);
   });
 
   it('after a breakage all suspects are tested at once, so that nobody pays one timeout after the other', async () => {
@@ -278,6 +335,27 @@ describe('reset', () => {
     expect(pool.stats()).toMatchObject({ testing: 1, idle: 0, inUse: 0, waiting: 1 });
     clean.open();
     expect(await stateOf(next)).toBe(0);
+  });
+
+  it('the idle time of what was reset begins when it is clean', async () => {
+    const clean = gate();
+    const { pool, clock, ends } = setup({ reset: () => clean.promise, idleTimeoutMs: 100 });
+    const lease = await pool.acquire();
+    await clock.advance(1_000);
+    lease.release();
+    await clock.advance(50);
+    clean.open();
+    await clock.advance(99);
+    expect(ends()).toEqual([]);
+    await clock.advance(1);
+    expect(ends()).toEqual(['0:idle']);
+  });
+
+  it('what is retired on return is not reset', async () => {
+    let resets = 0;
+    const { pool, ends } = setup({ maxUses: 1, reset: () => void resets++ });
+    (await pool.acquire()).release();
+    expect([resets, ends()]).toEqual([0, ['0:uses']]);
   });
 
   it('a reset that fails or takes too long destroys the resource', async () => {

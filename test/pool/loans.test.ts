@@ -26,6 +26,17 @@ describe('a lease', () => {
     expect(lease.resource.ends).toEqual([]);
   });
 
+  it('a stale lease casts no doubt on what others have', async () => {
+    let tests = 0;
+    const { pool } = setup({ max: 2, validate: () => ++tests > 0 });
+    const [stale, other] = [await pool.acquire(), await pool.acquire()];
+    stale.release();
+    other.release();
+    stale.destroy(down);
+    (await pool.acquire()).release();
+    expect([tests, pool.stats().doubleReleases]).toEqual([0, 1]);
+  });
+
   it('`lease.resource` throws once the lease has ended', async () => {
     const { pool } = setup();
     const lease = await pool.acquire();
