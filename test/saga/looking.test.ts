@@ -280,6 +280,9 @@ describe('wake-ups', () => {
     expect(renewals).toBe(2);
     await own.pass(20);
     expect(renewals).toBe(3);
+    wake(worker!);
+    await own.pass(1);
+    expect(renewals).toBe(4);
     await runner.close({ graceMs: 0 });
     wake(worker!);
     expect(own.clock.pendingTimers).toBe(0);

@@ -169,3 +169,48 @@ describe('a step that is about to begin', () => {
     expect(calls).toEqual(['a', 'undo a']);
   });
 });
+
+describe('a saga that comes back to its process under a new lease', () => {
+  it('stays known there when the call of the store that the old lease was in the middle of ends at last', async () => {
+    const own = bed();
+    const slow = gate();
+    let isCut = false;
+    let calls = 0;
+    const store = new Proxy(
+      storeOf(own.store, { isDead: false }, (verb) => (isCut && verb === 'renew' ? 'refuse' : undefined)),
+      {
+        get: (target, verb: Exclude<keyof SagaStore, symbol | number>) => {
+          if (verb !== 'atomic') return target[verb];
+          return async (...args: Parameters<NonNullable<SagaStore['atomic']>>) => {
+            if (calls++ === 0) await slow.promise;
+            return target.atomic!(...args);
+          };
+        },
+      },
+    );
+    const def = saga('order')
+      .step('a', { atomic: true, run: () => 1 })
+      .step('b', {
+        run: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      });
+    const runner = own.runner([def], { store });
+    const handle = await runner.start(def, undefined, { id: 'x' });
+    const result = handle.result();
+    result.catch(() => undefined);
+    await own.pass(10);
+    isCut = true;
+    await own.pass(LEASE_MS);
+    isCut = false;
+    await own.pass(3000);
+    expect(own.events.filter(({ type }) => type !== 'store-fault').map(({ type }) => type)).toEqual([
+      'started',
+      'resumed',
+    ]);
+    slow.open();
+    await own.pass(10);
+    expect(own.events.at(-1)!.type).toBe('lost');
+    expect(await runner.cancel('x', 'why')).toBe(true);
+    await own.pass(10);
+    await expect(result).rejects.toMatchObject({ cause: { code: 'ERR_SAGA_CANCELLED', reason: 'why' } });
+  });
+});

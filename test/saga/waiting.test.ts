@@ -200,6 +200,24 @@ describe('a start', () => {
     expect(own.clock.pendingTimers).toBe(0);
   });
 
+  it('that waits for a new lease ends when the runner closes, and leaves no timer', async () => {
+    const own = bed();
+    let isDown = false;
+    const store = storeOf(own.store, { isDead: false }, () => (isDown ? 'refuse' : undefined));
+    const def = chain(1);
+    const runner = own.runner([def], { store });
+    await runner.start(def, 1);
+    await own.pass(LEASE_MS / 2);
+    isDown = true;
+    const started = runner.start(def, 1);
+    started.catch(() => undefined);
+    // The lease is lost a sixth of it before the start gives up.
+    await own.pass(0.9 * LEASE_MS);
+    await runner.close();
+    await expect(started).rejects.toMatchObject({ code: 'ERR_SAGA_LEASE_LOST' });
+    expect(own.clock.pendingTimers).toBe(0);
+  });
+
   it('rejects with LeaseLostError when the runner closes before the store answers', async () => {
     const own = bed();
     const store = storeOf(own.store, { isDead: false }, (verb) => (verb === 'create' ? 'refuse' : undefined));
@@ -210,6 +228,25 @@ describe('a start', () => {
     await own.pass(1000);
     await runner.close();
     await expect(started).rejects.toMatchObject({ code: 'ERR_SAGA_LEASE_LOST' });
+  });
+});
+
+describe('a lease', () => {
+  it('outlasts heartbeats that fail, as they are repeated after a quarter of their interval', async () => {
+    const own = bed();
+    const at: number[] = [];
+    let faults = 3;
+    const store = storeOf(own.store, { isDead: false }, (verb, after) => {
+      if (verb !== 'renew' || after) return undefined;
+      at.push(own.clock.now());
+      return faults-- > 0 ? 'refuse' : undefined;
+    });
+    const def = saga('order').step('a', { run: () => never() });
+    const runner = own.runner([def], { store, heartbeatMs: 8000 });
+    await runner.start(def, undefined);
+    await own.pass(24_000);
+    expect(at).toEqual([8000, 10_000, 12_000, 14_000, 22_000]);
+    expect(own.events.map(({ type }) => type)).toEqual(['started', 'store-fault', 'store-fault', 'store-fault']);
   });
 });
 
