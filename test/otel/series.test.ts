@@ -86,6 +86,7 @@ describe('the end', () => {
     expect(collect()).toEqual({});
     expect(callbacks()).toBe(0);
     const pools = [1, 2].map(() => observePool(meter, createPool({ create: () => 1, name: 'orders' })));
+    expect(only(collect(), 'db.client.connection.max')).toEqual({ orders: 20 });
     pools[0]!.close();
     pools[0]!.close();
     expect(records).toEqual([]);
