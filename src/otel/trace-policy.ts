@@ -1,6 +1,6 @@
 import { invoke, start, StepPolicy } from '../core/call.ts';
 import { refuse } from '../core/check.ts';
-import { guarded, isHoldfastError, isRejection, reportError } from '../core/errors.ts';
+import { guarded, isRejection, reportError } from '../core/errors.ts';
 import type { Operation, Policy } from '../core/policy.ts';
 
 /** What is used of a span of @opentelemetry/api. */
@@ -121,7 +121,6 @@ function finish(span: Span, outcome: CallOutcome | 'aborted', result: unknown): 
 
 /** What may be an attribute of an error: its code where that is a word, else its name. */
 function errorType(error: unknown): string {
-  if (isHoldfastError(error)) return error.code;
   const { code, name } = Object(error) as { readonly code?: unknown; readonly name?: unknown };
   if (typeof code === 'string' && /^[A-Z]\w{0,63}$/.test(code)) return code;
   // `_OTHER` is the convention's word for what has no name.

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createCache } from '../../src/cache/index.ts';
 import { consecutiveFailures, createCircuitBreaker } from '../../src/circuit-breaker/index.ts';
 import { publishCache, publishDecisions, publishEvents, subscribeEvents } from '../../src/diagnostics/index.ts';
@@ -64,7 +64,8 @@ describe('publishing', () => {
     const publish = publishEvents('timeout', { name: 'one' });
     const tell = (ms: number): void => publish({ type: 'timeout', ms });
     tell(1);
-    const stop = subscribeEvents('timeout', () => {});
+    const heard: number[] = [];
+    const stop = subscribeEvents('timeout', ({ event }) => heard.push(event.ms));
     tell(2);
     stop();
     stop();
@@ -93,6 +94,20 @@ describe('publishing', () => {
       stop();
       expect(heard).toEqual([]);
     }
+  });
+
+  it('does nothing where the runtime has no process', () => {
+    const publish = publishEvents('hedge', { name: 'one' });
+    const found: unknown[] = [];
+    // All at once: whoever else runs here wants it.
+    vi.stubGlobal('process', undefined);
+    try {
+      publish({ type: 'hedge', attempt: 2 });
+      found.push(subscribeEvents('hedge', () => {}));
+    } finally {
+      vi.unstubAllGlobals();
+    }
+    expect(found).toHaveLength(1);
   });
 });
 
@@ -176,5 +191,21 @@ describe('options', () => {
     ['an unknown kind to subscribe to', () => subscribeEvents('x' as never, () => {}), RangeError],
   ])('refuse %s', (_, make, kind) => {
     expect(make).toThrow(kind);
+  });
+
+  it('are named where they are refused', () => {
+    const refused = (make: () => unknown): string => {
+      try {
+        make();
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return 'taken';
+    };
+    expect(refused(() => publishEvents('pools' as never, { name: 'one' }))).toBe(
+      'kind must be a kind of primitive that has events, got "pools"',
+    );
+    expect(refused(() => publishEvents('pool', { name: 5 as never }))).toBe('name must be a text, got 5');
+    expect(refused(() => subscribeEvents('pool', null as never))).toBe('listener must be a function, got null');
   });
 });

@@ -24,16 +24,23 @@ export function fakeMeter(endsSeries: boolean = false): FakeMeter {
   const made = new Map<string, InstrumentOptions & { readonly kind: string }>();
   const callbacks = new Map<string, Set<Callback>>();
   const records: string[] = [];
+  // What must not be; thrown at collections, because what a meter throws before is only reported.
+  const faults: string[] = [];
   const observable =
     (kind: string) =>
     (name: string, options: InstrumentOptions): Observable => {
-      if (made.has(name)) throw new Error(`made twice: ${name}`);
+      if (made.has(name)) faults.push(`made twice: ${name}`);
       made.set(name, { kind, ...options });
       const own = new Set<Callback>();
       callbacks.set(name, own);
       return {
-        addCallback: (callback) => void own.add(callback),
-        removeCallback: (callback) => void own.delete(callback),
+        addCallback(callback) {
+          if (own.has(callback)) faults.push(`added twice: ${name}`);
+          own.add(callback);
+        },
+        removeCallback(callback) {
+          if (!own.delete(callback)) faults.push(`removed twice: ${name}`);
+        },
       };
     };
   const meter: Meter = {
@@ -41,6 +48,7 @@ export function fakeMeter(endsSeries: boolean = false): FakeMeter {
     createObservableUpDownCounter: observable('up-down'),
     createObservableGauge: observable('gauge'),
     createHistogram(name, options) {
+      if (made.has(name)) faults.push(`made twice: ${name}`);
       made.set(name, { kind: 'histogram', ...options });
       return {
         record: (value, attributes) => void records.push(`${labelled(name, attributes)} ${value}`),
@@ -57,13 +65,14 @@ export function fakeMeter(endsSeries: boolean = false): FakeMeter {
         callback({
           observe(value, attributes) {
             const key = labelled(name, attributes);
-            if (key in values) throw new Error(`observed twice: ${key}`);
+            if (key in values) faults.push(`observed twice: ${key}`);
             const strangers = Object.keys(attributes).filter((attribute) => !declared.includes(attribute));
-            if (strangers.length > 0) throw new Error(`not declared: ${strangers.join(', ')}`);
+            if (strangers.length > 0) faults.push(`not declared: ${strangers.join(', ')}`);
             values[key] = value;
           },
         });
     }
+    if (faults.length > 0) throw new Error(faults.join(', '));
     return values;
   };
   const count = (): number => [...callbacks.values()].reduce((sum, own) => sum + own.size, 0);

@@ -258,4 +258,14 @@ describe('options', () => {
   ])('refuse %s', (_, make, kind) => {
     expect(make).toThrow(kind);
   });
+
+  it('are named where they are refused', () => {
+    const bulkhead = createBulkhead({ maxConcurrent: 1 });
+    expect(() => observeBulkhead({} as never, bulkhead, { name: 'a' })).toThrow(
+      'meter must be a meter of OpenTelemetry, got object',
+    );
+    expect(() => observeBulkhead(meter, bulkhead, { name: '' })).toThrow(
+      'name must be a text of at least one character, got ""',
+    );
+  });
 });

@@ -9,6 +9,7 @@ import {
   observePool,
   observeThrottle,
 } from '../../src/otel/index.ts';
+import type { Attributes, ObservableResult } from '../../src/otel/index.ts';
 import { createPool } from '../../src/pool/index.ts';
 import { flush } from '../support/gate.ts';
 import { fakeMeter, only } from './kit.ts';
@@ -85,6 +86,7 @@ describe('the end', () => {
     expect(collect()).toEqual({});
     expect(callbacks()).toBe(0);
     const pools = [1, 2].map(() => observePool(meter, createPool({ create: () => 1, name: 'orders' })));
+    expect(only(collect(), 'db.client.connection.max')).toEqual({ orders: 20 });
     pools[0]!.close();
     pools[0]!.close();
     expect(records).toEqual([]);
@@ -241,6 +243,33 @@ describe('faults', () => {
     }
     expect(reports.length).toBeGreaterThan(20);
     expect(new Set(reports.map(String))).toEqual(new Set(['Error: bad meter']));
+  });
+
+  it('a meter that refuses one series is shown the others', () => {
+    const reports: unknown[] = [];
+    vi.stubGlobal('reportError', (error: unknown) => void reports.push(error));
+    const callbacks: ((result: ObservableResult) => void)[] = [];
+    const observable = {
+      addCallback: (callback: (result: ObservableResult) => void) => void callbacks.push(callback),
+      removeCallback: () => {},
+    };
+    const create = (): typeof observable => observable;
+    const meter = {
+      createHistogram: () => ({ record: () => {} }),
+      createObservableCounter: create,
+      createObservableGauge: create,
+      createObservableUpDownCounter: create,
+    };
+    for (const name of ['a', 'b']) observeThrottle(meter, { rejectProbability: 0.5 }, { name });
+    const seen: string[] = [];
+    const observe = (_: number, attributes: Attributes): void => {
+      const [name] = Object.values(attributes);
+      if (name === 'a') throw new Error('bad series');
+      seen.push(name!);
+    };
+    for (const callback of callbacks) callback({ observe });
+    expect(seen).toEqual(['b']);
+    expect(reports).toEqual([new Error('bad series')]);
   });
 
   it('a primitive that throws when it is read hides nothing else', () => {

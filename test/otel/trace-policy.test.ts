@@ -233,4 +233,14 @@ describe('options', () => {
   ])('refuse %s', (_, make, kind) => {
     expect(make).toThrow(kind);
   });
+
+  it('are named where they are refused', () => {
+    expect(() => tracePolicy({} as never, { name: 'x' })).toThrow(
+      'tracer must be a tracer of OpenTelemetry, got object',
+    );
+    expect(() => tracePolicy(tracer, { name: '' })).toThrow('name must be a text of at least one character, got ""');
+    expect(() => tracePolicy(tracer, { name: 'x', context: {} as never })).toThrow(
+      'context must be the context of OpenTelemetry, got object',
+    );
+  });
 });
