@@ -326,6 +326,26 @@ describe('options', () => {
     expect(circuit.trialGate).toBeUndefined();
   });
 
+  it('have defaults: a sync a second, a second for its answer, and a quorum of two', async () => {
+    const fleet = fleetOf(0);
+    const { clock, store } = fleet;
+    const own = createCircuitBreaker({ name: 'own', trip: consecutiveFailures(1), openDurationMs: 1, clock });
+    const shared = shareCircuit(own, { store, node: 'a', clock, random: () => 0.5 });
+    await clock.advance(0);
+    expect(store.reports).toMatchObject([{ name: 'own', quorum: 2, ttlMs: 3 * 1000 + 1000 }]);
+    store.fault = 'hang';
+    await clock.advance(499);
+    expect(store.reports).toHaveLength(1);
+    await clock.advance(1000);
+    expect([store.reports.length, shared.stats().failures]).toEqual([2, 0]);
+    await clock.advance(1);
+    expect(shared.stats().failures).toBe(1);
+    store.fault = undefined;
+    await clock.advance(1000);
+    expect(store.reports).toHaveLength(3);
+    await shared.close();
+  });
+
   it('do not share a circuit twice', async () => {
     const shared = shareCircuit(circuit, good);
     expect(() => shareCircuit(circuit, good)).toThrow('circuit must be one whose trials nobody else decides about');

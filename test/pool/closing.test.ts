@@ -41,6 +41,37 @@ describe('close', () => {
     expect(pool.stats()).toMatchObject({ size: 0, destroyed: 1 });
   });
 
+  it('while it drains, nothing is created but for those who wait', async () => {
+    const { create, gates, finish } = gatedCreate();
+    const { pool } = setup({ create, max: 3, min: 3 });
+    const first = [pool.acquire(), pool.acquire(), pool.acquire()];
+    for (let k = 0; k < 3; k++) await finish(k);
+    const leases = await Promise.all(first);
+    const wait = pool.acquire();
+    const closed = pool.close({ drain: true });
+    leases[0]!.destroy();
+    leases[1]!.destroy();
+    expect(gates).toHaveLength(4);
+    await finish(3);
+    (await wait).release();
+    leases[2]!.release();
+    await closed;
+    expect(gates).toHaveLength(4);
+  });
+
+  it('waits for the end of what came too late', async () => {
+    const ended = gate();
+    const { create, finish } = gatedCreate();
+    const { pool, clock } = setup({ create, createTimeoutMs: 10, destroy: () => ended.promise });
+    pool.acquire().catch(() => {});
+    await clock.advance(10);
+    await finish(0);
+    const closed = pool.close();
+    expect((await outcomeOf(closed)).state).toBe('pending');
+    ended.open();
+    await closed;
+  });
+
   it('a second `close` may end a drain, and resolves with the first', async () => {
     const { pool } = setup({ max: 1 });
     const lease = await pool.acquire();

@@ -24,8 +24,8 @@ function slowPool(clock: VirtualClock, options: Partial<PoolOptions<object>> = {
   });
 }
 
-/** 50 requests at once, each holding a resource for `holdMs`, on a pool with 5 idle ones. */
-async function spike(holdMs: number, options: Partial<PoolOptions<object>> = {}): Promise<Spike> {
+/** `count` requests at once, each holding a resource for `holdMs`, on a pool with 5 idle ones. */
+async function spike(holdMs: number, options: Partial<PoolOptions<object>> = {}, count = 50): Promise<Spike> {
   const clock = createVirtualClock();
   const pool = slowPool(clock, options);
   const warmed = pool.warm(5);
@@ -33,7 +33,7 @@ async function spike(holdMs: number, options: Partial<PoolOptions<object>> = {})
   await warmed;
   const startMs = clock.now();
   let lastServedMs = 0;
-  const all = Array.from({ length: 50 }, () =>
+  const all = Array.from({ length: count }, () =>
     pool.use(async () => {
       lastServedMs = clock.now() - startMs;
       await sleep(clock, holdMs);
@@ -49,6 +49,23 @@ describe('adaptive growth', () => {
     const { created, lastServedMs } = await spike(2);
     expect(created - 5).toBeLessThanOrEqual(2);
     expect(lastServedMs).toBeLessThanOrEqual(22);
+  });
+
+  it('a long line that moves fast opens no more than a short one', async () => {
+    const { created, lastServedMs } = await spike(2, {}, 200);
+    expect(created - 5).toBeLessThanOrEqual(2);
+    expect(lastServedMs).toBeLessThanOrEqual(2 * (200 / 5));
+  });
+
+  it('sets no timer to grow where there is no room', async () => {
+    const clock = createVirtualClock();
+    const pool = slowPool(clock, { max: 1 });
+    const first = pool.acquire();
+    await clock.advance(CONNECT_MS);
+    await first;
+    void pool.acquire({ timeoutMs: Infinity });
+    await clock.advance(0);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   it('long loans are served within one and a half connect times, not one connect after the other', async () => {
@@ -126,6 +143,22 @@ describe('warm, min and minIdle', () => {
     leases[0]?.destroy();
     await clock.advance(CONNECT_MS);
     expect(pool.stats().idle + pool.stats().creating).toBeGreaterThanOrEqual(2);
+  });
+
+  it('neither `clear` nor `resize` is a use', async () => {
+    const clock = createVirtualClock();
+    const pool = slowPool(clock, { min: 3, minIdle: 2 });
+    pool.clear();
+    pool.resize({ max: 8 });
+    expect(pool.stats().size).toBe(0);
+  });
+
+  it('keeps `min` resources, whatever becomes of those there were', async () => {
+    const pool = createPool<object>({ create: () => ({}), min: 2 });
+    const lease = await pool.acquire();
+    expect(pool.stats()).toMatchObject({ inUse: 1, idle: 1 });
+    lease.destroy();
+    expect(pool.stats()).toMatchObject({ size: 2, idle: 2, created: 3 });
   });
 
   it('`warm` resolves when there are that many resources, and rejects at the first create that fails', async () => {

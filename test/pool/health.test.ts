@@ -159,6 +159,7 @@ describe('validate', () => {
     clock.stall(10);
     const first = pool.acquire();
     expect(tested).toEqual([1]);
+    expect(pool.stats()).toMatchObject({ creating: 0, testing: 1, created: 2 });
     const second = pool.acquire();
     expect(tested).toEqual([1, 0]);
     expect([await stateOf(first), await stateOf(second)]).toEqual([0, 'pending']);

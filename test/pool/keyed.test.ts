@@ -129,6 +129,19 @@ describe('a keyed pool', () => {
     expect(pool.stats()).toMatchObject({ keys: 0, aborted: 1 });
   });
 
+  it('a key is forgotten with the last who waited for it in vain', async () => {
+    const { pool, clock } = keyed({ max: 1 });
+    await pool.acquire('a');
+    const caller = new AbortController();
+    const gone = [pool.acquire('b', { timeoutMs: 10 }), pool.acquire('c', { signal: caller.signal })];
+    for (const wait of gone) wait.catch(() => {});
+    expect(pool.stats().keys).toBe(3);
+    await clock.advance(10);
+    expect(pool.stats().keys).toBe(2);
+    caller.abort();
+    expect(pool.stats()).toMatchObject({ keys: 1, timeouts: 1, aborted: 1 });
+  });
+
   it('any value is a key of its own', async () => {
     const { pool } = keyed({ max: 20 });
     const keys = ['', '__proto__', 'constructor', '\ud800', undefined, null, Number.NaN, 0, {}, {}];

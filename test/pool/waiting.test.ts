@@ -262,6 +262,22 @@ describe('a full queue', () => {
     expect(pool.stats().rejected).toBe(2);
   });
 
+  it('as many may wait as before when a pool has shrunk', async () => {
+    const { pool } = setup({ max: 3, maxWaiters: 1 });
+    const leases = [await pool.acquire(), await pool.acquire(), await pool.acquire()];
+    pool.resize({ max: 1 });
+    const wait = pool.acquire();
+    expect(await codeOf(pool.acquire())).toBe('ERR_POOL_QUEUE_FULL');
+    for (const lease of leases) lease.release();
+    expect(await stateOf(wait)).toBe(2);
+  });
+
+  it('while resources are being destroyed, nobody is let wait for room that there is not', async () => {
+    const { pool } = setup({ max: 1, maxWaiters: 0, destroy: () => new Promise(() => {}) });
+    (await pool.acquire()).destroy();
+    expect(await codeOf(pool.acquire())).toBe('ERR_POOL_QUEUE_FULL');
+  });
+
   it('with `maxWaiters` 0 nobody waits for a return, only for a create that has room', async () => {
     const { pool } = setup({ max: 1, maxWaiters: 0 });
     const lease = await pool.acquire();
