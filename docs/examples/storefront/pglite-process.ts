@@ -49,20 +49,27 @@ async function serve(socket: Socket): Promise<void> {
   const lines = createInterface(socket);
   // A connection that is reset has no end.
   socket.once('close', () => lines.close());
-  for await (const line of lines) {
-    const [text, params] = JSON.parse(line) as [string, unknown[]];
-    if (!isInTransaction) await mayRun(socket);
-    if (/^\s*BEGIN/i.test(text)) isInTransaction = true;
-    const reply = JSON.stringify(await answer(text, params), (_, value: unknown) =>
-      typeof value === 'bigint' ? String(value) : value,
-    );
-    if (ENDS.test(text)) isInTransaction = false;
-    if (!isInTransaction) letNext();
-    if (!socket.destroyed) socket.write(`${reply}\n`);
+  try {
+    for await (const line of lines) {
+      // The last line of a process that was killed may be half of one: then this ends here.
+      const [text, params] = JSON.parse(line) as [string, unknown[]];
+      if (!isInTransaction) await mayRun(socket);
+      // What a client no longer waits for would only keep the others waiting.
+      if (socket.destroyed) break;
+      if (/^\s*BEGIN/i.test(text)) isInTransaction = true;
+      const reply = await answer(text, params);
+      if (ENDS.test(text)) isInTransaction = false;
+      if (!isInTransaction) letNext();
+      if (!socket.destroyed) socket.write(`${JSON.stringify(reply, plain)}\n`);
+    }
+  } finally {
+    if (isInTransaction) await answer('ROLLBACK', []);
+    if (owner === socket) letNext();
   }
-  if (!isInTransaction) return;
-  await answer('ROLLBACK', []);
-  letNext();
+}
+
+function plain(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
 }
 
 const server = createServer((socket) => void serve(socket).catch(() => {}));
