@@ -62,8 +62,8 @@ export function tokenBucket(options: TokenBucketOptions): TokenBucketPolicy {
 
 /*
  * A slot is its debt, in parts of a unit, and when that was: one unit has `parts` of them, and `perMs` flow back every
- * millisecond. All whole numbers below 2^53, so nothing is ever rounded. The debt of slot 0 is that of a key never
- * charged: it began with what `initial` lacks of `burst`.
+ * millisecond. All whole numbers below 2^53, so nothing is ever rounded. The debt of a slot that was never charged
+ * begins with what `initial` lacks of `burst`.
  *
  * To take a reservation back as if it had never been made, it is not enough to lower the debt: without it, the bucket
  * may have been full for a while and have wasted what flowed in. The debt is the greatest, over all earlier moments, of
@@ -86,8 +86,10 @@ class Bucket extends Columns implements Kernel {
   }
 
   override grow(slots: number): void {
+    const { length } = this.state;
     super.grow(slots);
-    this.state[FRESH] = this.#initialDebt;
+    // Each as FRESH is: shared slots are charged without having been copied from it.
+    for (let at = length; at < this.state.length; at += 2) this.state[at] = this.#initialDebt;
   }
 
   override clear(slot: number): void {
