@@ -86,10 +86,12 @@ class Bucket extends Columns implements Kernel {
   }
 
   override grow(slots: number): void {
-    const { length } = this.state;
+    const from = this.state.length;
     super.grow(slots);
-    // Each as FRESH is: shared slots are charged without having been copied from it.
-    for (let at = length; at < this.state.length; at += 2) this.state[at] = this.#initialDebt;
+    const { state } = this;
+    // Each as FRESH is: shared slots are charged without having been copied from it. Copied by twos, fours and so on.
+    state[from] = this.#initialDebt;
+    for (let size = 2; from + size < state.length; size *= 2) state.copyWithin(from + size, from, from + size);
   }
 
   override clear(slot: number): void {
