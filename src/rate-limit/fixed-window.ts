@@ -100,7 +100,9 @@ class Windows extends Columns implements Kernel {
     return nowMs >= (last ? last.atMs + this.#windowMs : this.state[2 * slot]!);
   }
 
-  reserve(slot: number, nowMs: number, units: number): Mark {
+  reserve(slot: number, nowMs: number, units: number, isShared?: boolean): Mark {
+    // So that the window is that of the key also when it is gone through again.
+    if (isShared) this.#add(slot, nowMs, 0, true);
     const mark = { atMs: nowMs, units, isOpen: true, endMs: 0 };
     this.#note(slot, nowMs, 0);
     if (!this.#epoch) {

@@ -31,8 +31,8 @@ export interface Kernel {
   look(slot: number, nowMs: number, cost: number): Look;
   /** Whether the slot is as good as new, whatever becomes of its reservations. */
   isIdle(slot: number, nowMs: number): boolean;
-  /** Charges a reservation. */
-  reserve(slot: number, nowMs: number, units: number): Mark;
+  /** Charges a reservation; `isShared` as for {@link Kernel.charge}. */
+  reserve(slot: number, nowMs: number, units: number, isShared?: boolean): Mark;
   /** Ends a reservation made in this slot, since when it was not cleared, as if it had been of `units` less. */
   release(slot: number, nowMs: number, mark: Mark, units: number): void;
 }

@@ -213,10 +213,12 @@ class KeyedLimiter implements RateLimiter {
       return this.#table.unknown(key, nowMs);
     }
     const slot = isTrial ? TRIAL : found < FIRST ? this.#table.place(key, found) : found;
+    // What the sketch knows of a key may be of others, whose windows began before its own.
+    const isShared = found < FIRST;
     for (const kernel of this.#kernels) {
       if (isTrial) kernel.copy(found, slot);
-      if (hold) hold.marks.push(kernel.reserve(slot, nowMs, cost));
-      else kernel.charge(slot, nowMs, cost, !hasSlot);
+      if (hold) hold.marks.push(kernel.reserve(slot, nowMs, cost, isShared));
+      else kernel.charge(slot, nowMs, cost, isShared);
     }
     if (hold) hold.tenant = this.#table.tenant((hold.slot = slot));
     return slot;

@@ -62,8 +62,8 @@ export function tokenBucket(options: TokenBucketOptions): TokenBucketPolicy {
 
 /*
  * A slot is its debt, in parts of a unit, and when that was: one unit has `parts` of them, and `perMs` flow back every
- * millisecond. All whole numbers below 2^53, so nothing is ever rounded. The debt of slot 0 is that of a key never
- * charged: it began with what `initial` lacks of `burst`.
+ * millisecond. All whole numbers below 2^53, so nothing is ever rounded. The debt of a slot that was never charged
+ * begins with what `initial` lacks of `burst`.
  *
  * To take a reservation back as if it had never been made, it is not enough to lower the debt: without it, the bucket
  * may have been full for a while and have wasted what flowed in. The debt is the greatest, over all earlier moments, of
@@ -86,8 +86,12 @@ class Bucket extends Columns implements Kernel {
   }
 
   override grow(slots: number): void {
+    const from = this.state.length;
     super.grow(slots);
-    this.state[FRESH] = this.#initialDebt;
+    const { state } = this;
+    // Each as FRESH is: shared slots are charged without having been copied from it. Copied by twos, fours and so on.
+    state[from] = this.#initialDebt;
+    for (let size = 2; from + size < state.length; size *= 2) state.copyWithin(from + size, from, from + size);
   }
 
   override clear(slot: number): void {

@@ -284,4 +284,23 @@ describe('run', () => {
     expect(algorithm.samples).toEqual([[10, 1, true, 10]]);
     expect(limiter.inflight).toBe(0);
   });
+
+  it('a call that has waited is bounded by the policies inside, and ended by its caller, as any other', async () => {
+    const clock = createVirtualClock();
+    const limiter = createConcurrencyLimiter({ limit: 1, maxQueue: 1, clock });
+    const inside = pipeline(limiter, timeout({ ms: 10, clock }));
+    const untilAborted = ({ signal }: { readonly signal: AbortSignal }): Promise<never> =>
+      new Promise((_, reject) => (signal.onabort = () => reject(signal.reason)));
+    for (const end of ['timeout', 'abort']) {
+      const held = limiter.tryAcquire()!;
+      const caller = new AbortController();
+      const ended = inside.run(untilAborted, { signal: caller.signal }).catch((reason: unknown) => reason);
+      held.release();
+      await flush();
+      if (end === 'abort') caller.abort('enough');
+      else await clock.advance(10);
+      expect(await ended).toEqual(end === 'abort' ? 'enough' : expect.any(TimeoutError));
+      expect([limiter.inflight, limiter.queued]).toEqual([0, 0]);
+    }
+  });
 });

@@ -188,6 +188,14 @@ describe('shared places', () => {
     expect(new Set(refusedOf).size).toBeGreaterThan(1);
   });
 
+  it('begin with no more than `initial`, as keys do', () => {
+    const { limiter, clock } = setup(tokenBucket({ limit: 1, periodMs: 10, burst: 5, initial: 2 }), { maxKeys: 1 });
+    limiter.tryAcquire('known');
+    expect([admitted(limiter, 5, 'unknown'), limiter.peek('unknown', 0).remaining]).toEqual([2, 0]);
+    clock.stall(10);
+    expect(admitted(limiter, 5, 'unknown')).toBe(1);
+  });
+
   it('end a window no sooner than that of the key which came last', () => {
     const { limiter, clock } = setup(fixedWindow({ limit: 5, windowMs: 100 }), { maxKeys: 1 });
     limiter.tryAcquire('own', 5);
@@ -201,6 +209,22 @@ describe('shared places', () => {
     expect(limiter.tryAcquire('late')).toBe(false);
     clock.stall(90);
     expect(admitted(limiter, 9, 'late')).toBe(5);
+  });
+
+  it('end no window of a key that gets a place of its own before its time', () => {
+    for (const take of ['tryAcquire', 'reserve'] as const) {
+      const { limiter, clock } = setup(fixedWindow({ limit: 4, windowMs: 100 }), { maxKeys: 1 });
+      limiter.tryAcquire('first');
+      clock.stall(10);
+      limiter.tryAcquire('other'); // to where the key below is looked up as well
+      clock.stall(90);
+      limiter[take]('key');
+      expect(limiter.size).toBe(1);
+      clock.stall(10); // the window of `other` is over
+      expect(admitted(limiter, 9, 'key')).toBeLessThanOrEqual(3);
+      clock.stall(90);
+      expect(admitted(limiter, 9, 'key')).toBe(4);
+    }
   });
 
   it('peek as they consume', () => {
