@@ -131,7 +131,7 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     const { dueMs = Infinity } = waiter;
     const nowMs = this.#settings.clock.now();
     // The loop has stood still since: one more turn, as for a timer that is late.
-    this.#floor.queue.date(waiter, nowMs - dueMs > LATE_MS ? nowMs + 1 : dueMs);
+    waiter.queue?.date(waiter, nowMs - dueMs > LATE_MS ? nowMs + 1 : dueMs);
   }
 
   timedOut(waiter: AcquireWaiter<never>): void {
