@@ -167,6 +167,16 @@ describe('validate', () => {
     expect(await stateOf(second)).toBe(1);
   });
 
+  it('nothing is created for one for whom a resource is being tested', async () => {
+    const slow = gate<boolean>();
+    const { pool } = setup({ max: 3, validate: () => slow.promise, validateAfterIdleMs: 0 });
+    (await pool.acquire()).release();
+    const wait = pool.acquire();
+    expect(pool.stats()).toMatchObject({ testing: 1, creating: 0, created: 1, waiting: 1 });
+    slow.open(true);
+    expect(await stateOf(wait)).toBe(0);
+  });
+
   it('when a test fails, the next idle resource is tested at once, and not when the bad one is gone', async () => {
     const { pool, clock } = setup({
       max: 2,
