@@ -91,6 +91,15 @@ describe('validate', () => {
     expect(tested).toEqual([1, 0]);
   });
 
+  it('what was made after a breakage is no suspect', async () => {
+    let tests = 0;
+    const { pool } = setup({ validate: () => ++tests > 0 });
+    (await pool.acquire()).destroy(new Error('broken'));
+    await pool.warm(1);
+    (await pool.acquire()).release();
+    expect(tests).toBe(0);
+  });
+
   it('what is cleared while it is tested is not lent, however quick the test', async () => {
     let clears = 0;
     const { pool, ends } = setup({
