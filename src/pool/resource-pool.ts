@@ -6,7 +6,7 @@ import type { AcquireOptions, Lease, Pool, PoolCloseOptions, PoolEvent, PoolLimi
 import type { PoolSettings } from './settings.ts';
 import { checkLimits } from './settings.ts';
 import type { Desk } from './waiting.ts';
-import { AcquireWaiter, Scopes } from './waiting.ts';
+import { AcquireWaiter, LATE_MS, Scopes } from './waiting.ts';
 
 /* The functions that settle a promise, taken out of it without a closure for each. */
 const forgotten = (): void => {};
@@ -125,6 +125,13 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     if (supply.error !== undefined || lent.length > 0) return supply.error;
     if (workshop.creating > 0) return new PoolError('ERR_POOL_CREATE_TIMEOUT', 'no create has ended yet');
     return workshop.testing > 0 ? new PoolError('ERR_POOL_HOOK_TIMEOUT', 'no test or reset has ended yet') : undefined;
+  }
+
+  setDeadline(waiter: AcquireWaiter<never>): void {
+    const { dueMs = Infinity } = waiter;
+    const nowMs = this.#settings.clock.now();
+    // The loop has stood still since: one more turn, as for a timer that is late.
+    waiter.queue?.date(waiter, nowMs - dueMs > LATE_MS ? nowMs + 1 : dueMs);
   }
 
   timedOut(waiter: AcquireWaiter<never>): void {

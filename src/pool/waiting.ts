@@ -6,10 +6,12 @@ import type { Lease } from './pool-types.ts';
 import type { Due } from './soon.ts';
 
 /** How late a timer has to be for the event loop to have stood still. */
-const LATE_MS = 20;
+export const LATE_MS = 20;
 
 /** Rejects those who waited in vain. */
 export interface Desk {
+  /** One still waits for whom a deadline was put off. */
+  setDeadline(waiter: AcquireWaiter<never>): void;
   timedOut(waiter: AcquireWaiter<never>): void;
   gaveUp(waiter: AcquireWaiter<never>, reason: unknown): void;
 }
@@ -39,7 +41,7 @@ export class AcquireWaiter<T> extends Waiter implements Due {
 
   /** Sets its deadline, unless it has been served. */
   due(): void {
-    this.queue?.date(this, this.dueMs!);
+    if (this.queue) this.#desk.setDeadline(this as AcquireWaiter<never>);
   }
 
   override onExpire(): void {

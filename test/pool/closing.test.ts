@@ -101,6 +101,15 @@ describe('close', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('leaves no timer of a grace that was not needed', async () => {
+    const { pool, clock } = setup();
+    const lease = await pool.acquire();
+    const closed = pool.close({ graceMs: 1_000 });
+    lease.release();
+    await closed;
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it('a grace ends a drain too, and whoever warms the pool is told', async () => {
     const { create } = gatedCreate();
     const { pool, clock } = setup({ max: 2, create });
@@ -153,6 +162,26 @@ describe('close', () => {
     await finish(0);
     await closed;
     expect(ends()).toEqual(['0:close']);
+  });
+
+  it('aborts each create that is still in flight, also for one that reads its signal later', async () => {
+    const { create, finish, signals } = gatedCreate();
+    const late: { readonly signal: AbortSignal }[] = [];
+    const { pool, ends } = setup({
+      max: 4,
+      create: (ctx) => {
+        if (signals.length < 3) return create(ctx);
+        late.push(ctx);
+        return new Promise(() => {});
+      },
+    });
+    for (let k = 0; k < 4; k++) pool.acquire().catch(() => {});
+    await finish(0);
+    const closed = pool.close({ graceMs: 0 });
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, true, true]);
+    expect(late[0]!.signal).toMatchObject({ aborted: true, reason: { code: 'ERR_POOL_CLOSED' } });
+    expect(ends()).toEqual([]);
+    void closed;
   });
 
   it('`close` resolves when every resource has been destroyed, once each, and leaves no timer', async () => {

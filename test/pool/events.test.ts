@@ -91,5 +91,6 @@ describe('events', () => {
       error: expect.objectContaining({ code: 'ERR_POOL_HOOK_TIMEOUT', message: 'reset took more than 10 ms' }),
     });
     expect([ends(), other.ends()]).toEqual([['0:invalid'], ['0:reset']]);
+    expect([pool.stats().invalid, other.pool.stats().invalid]).toEqual([1, 0]);
   });
 });

@@ -57,6 +57,28 @@ describe('adaptive growth', () => {
     expect(lastServedMs).toBeLessThanOrEqual(2 * (200 / 5));
   });
 
+  it('one create is under way at once for those who wait, and the others when nothing was handed on for 25 ms', async () => {
+    const clock = createVirtualClock();
+    const pool = createPool<object>({
+      create: async () => {
+        await sleep(clock, 1_000);
+        return {};
+      },
+      max: 20,
+      clock,
+    });
+    const warmed = pool.warm(1);
+    await clock.advance(1_000);
+    await warmed;
+    await pool.acquire();
+    for (let k = 0; k < 10; k++) void pool.acquire();
+    expect(pool.stats().creating).toBe(1);
+    await clock.advance(24);
+    expect(pool.stats().creating).toBe(1);
+    await clock.advance(1);
+    expect(pool.stats().creating).toBe(10);
+  });
+
   it('sets no timer to grow where there is no room', async () => {
     const clock = createVirtualClock();
     const pool = slowPool(clock, { max: 1 });

@@ -91,6 +91,15 @@ describe('validate', () => {
     expect(tested).toEqual([1, 0]);
   });
 
+  it('what was made after a breakage is no suspect', async () => {
+    let tests = 0;
+    const { pool } = setup({ validate: () => ++tests > 0 });
+    (await pool.acquire()).destroy(new Error('broken'));
+    await pool.warm(1);
+    (await pool.acquire()).release();
+    expect(tests).toBe(0);
+  });
+
   it('what is cleared while it is tested is not lent, however quick the test', async () => {
     let clears = 0;
     const { pool, ends } = setup({
@@ -165,6 +174,16 @@ describe('validate', () => {
     expect([await stateOf(first), await stateOf(second)]).toEqual([0, 'pending']);
     slow.open(true);
     expect(await stateOf(second)).toBe(1);
+  });
+
+  it('nothing is created for one for whom a resource is being tested', async () => {
+    const slow = gate<boolean>();
+    const { pool } = setup({ max: 3, validate: () => slow.promise, validateAfterIdleMs: 0 });
+    (await pool.acquire()).release();
+    const wait = pool.acquire();
+    expect(pool.stats()).toMatchObject({ testing: 1, creating: 0, created: 1, waiting: 1 });
+    slow.open(true);
+    expect(await stateOf(wait)).toBe(0);
   });
 
   it('when a test fails, the next idle resource is tested at once, and not when the bad one is gone', async () => {

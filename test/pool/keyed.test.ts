@@ -129,6 +129,24 @@ describe('a keyed pool', () => {
     expect(pool.stats()).toMatchObject({ keys: 0, aborted: 1 });
   });
 
+  it('higher priority goes first over all keys too', async () => {
+    const { pool } = keyed({ max: 1 });
+    const lease = await pool.acquire('a');
+    const served: string[] = [];
+    const waits = (['b', 'c', 'd'] as const).map((key, k) =>
+      pool.use(key, () => void served.push(key), { priority: k === 1 ? 1 : 0 }),
+    );
+    lease.release();
+    await Promise.all(waits);
+    expect(served).toEqual(['c', 'b', 'd']);
+  });
+
+  it('what is being destroyed makes no room to wait for, over all keys', async () => {
+    const { pool } = keyed({ max: 1, maxWaiters: 0, destroy: () => new Promise(() => {}) });
+    (await pool.acquire('a')).destroy();
+    expect(await codeOf(pool.acquire('b'))).toBe('ERR_POOL_QUEUE_FULL');
+  });
+
   it('a key is forgotten with the last who waited for it in vain', async () => {
     const { pool, clock } = keyed({ max: 1 });
     await pool.acquire('a');

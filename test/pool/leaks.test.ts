@@ -30,6 +30,27 @@ describe('leaks', () => {
     expect(events).toContainEqual(expect.objectContaining({ type: 'leak', heldMs: 1_000 }));
   });
 
+  it('reports each loan in its own time, and none that a report has ended', async () => {
+    const seen: string[] = [];
+    const leases: { release(): void }[] = [];
+    const { pool, clock } = setup({
+      max: 4,
+      leakThresholdMs: 1_000,
+      onLeak: ({ resource }) => {
+        seen.push(`${resource.id} at ${clock.now()}`);
+        if (seen.length === 3) leases[3]!.release();
+      },
+    });
+    leases.push(await pool.acquire());
+    await clock.advance(400);
+    leases.push(await pool.acquire());
+    await clock.advance(400);
+    leases.push(await pool.acquire(), await pool.acquire());
+    await clock.advance(5_000);
+    expect(seen).toEqual(['0 at 1000', '1 at 1400', '2 at 1800']);
+    expect(pool.stats()).toMatchObject({ leaked: 3, inUse: 3 });
+  });
+
   it('reports the stack of one who waited and of `use` and `tryAcquire` too', async () => {
     const stacks: string[] = [];
     const { pool, clock } = setup({ max: 1, leakThresholdMs: 100, onLeak: ({ stack }) => void stacks.push(stack) });

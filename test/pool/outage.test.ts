@@ -78,6 +78,30 @@ describe('while creates fail', () => {
     await Promise.all(leases);
   });
 
+  it('a success ends the pause, and the next outage begins with the shortest one and no old error', async () => {
+    const { create, gates, fail, finish } = gatedCreate();
+    const { pool, clock, events } = setup({ create, max: 2 });
+    const waits = [pool.acquire(), pool.acquire()];
+    await fail(0);
+    await finish(1);
+    expect(gates).toHaveLength(3);
+    await fail(2);
+    await clock.advance(25);
+    await fail(3);
+    await clock.advance(50);
+    await finish(4);
+    const leases = await Promise.all(waits);
+    const late = pool.acquire({ timeoutMs: 10 });
+    late.catch(() => {});
+    await clock.advance(10);
+    expect(((await errorOf(late)) as Error).cause).toBeUndefined();
+    leases[0]!.destroy();
+    pool.acquire().catch(() => {});
+    await fail(5);
+    const pauses = events.flatMap((event) => (event.type === 'create-failed' ? [event.retryMs] : []));
+    expect(pauses).toEqual([25, 25, 50, 25]);
+  });
+
   it('those who wait are served within one longest pause after the return of the server', async () => {
     const { clock, server, pool } = service();
     server.isUp = false;

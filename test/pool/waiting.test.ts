@@ -162,6 +162,24 @@ describe('deadline', () => {
     expect([await stateOf(saved), await stateOf(lost)]).toEqual([0, 'ERR_POOL_TIMEOUT']);
   });
 
+  it.each([
+    ['before the deadline was set', false, 20, 'ERR_POOL_TIMEOUT'],
+    ['before the deadline was set', false, 21, 0],
+    ['while its timer ran', true, 20, 'ERR_POOL_TIMEOUT'],
+    ['while its timer ran', true, 21, 0],
+  ])('when the loop stood still %s (%s), by %i ms too long, it ends with %s', async (_, isSet, lateMs, end) => {
+    const { pool, clock } = setup({ max: 1 });
+    const lease = await pool.acquire();
+    const wait = pool.acquire({ timeoutMs: 10 });
+    wait.catch(() => {});
+    if (isSet) await flush();
+    clock.stall(10 + lateMs);
+    // In the turn after that of the deadline.
+    clock.setTimeout(() => void clock.setTimeout(() => lease.release(), 0), 0);
+    await clock.advance(5);
+    expect(await stateOf(wait)).toBe(end);
+  });
+
   it('says how matters stood, and nothing of the resources', async () => {
     const { pool, clock } = setup({
       max: 1,
