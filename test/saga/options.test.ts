@@ -59,6 +59,19 @@ describe('a definition', () => {
     ],
     ['a child that is none', () => open().child('a', {} as never, () => 1 as never), /^a must be a saga/],
     ['a sleep that is none', () => open().sleep('a', -1), /^a.ms must be/],
+    ['a name of 201 characters', () => saga('a'.repeat(201)), /^name must be/],
+    ['a rule of a saga that is no function', () => saga('a', { isAmbiguous: 1 as never }), /^isAmbiguous must be/],
+    [
+      'a rule of a step that is no function',
+      () => open().step('a', step({ isAmbiguous: 1 })),
+      /^a.isAmbiguous must be/,
+    ],
+    ['a negative cap', () => open().step('a', step({ retry: { maxDelayMs: -1 } })), /^a.retry.maxDelayMs/],
+    ['a time limit below 1', () => open().step('a', step({ timeoutMs: 0.5 })), /^a.timeoutMs must be/],
+    ['a child without a function of its input', () => open().child('a', saga('b'), 1 as never), /^a.input must be/],
+    ['keys that are no function', () => open().each('a', step({ items: () => [] }) as never), /^a.key must be/],
+    ['a sleep without end', () => open().sleep('a', Infinity), /^a.ms must be/],
+    ['a wait of less than nothing', () => open().event('a', { timeoutMs: -1 }), /^a.timeoutMs must be/],
     ['a parser that is none', () => open().event('a', { parse: 1 as never }), /^a.parse must be/],
   ])('refuses %s by name', (_name, build, message) => {
     expect(build).toThrow(message);
@@ -120,6 +133,26 @@ describe('a definition', () => {
     ],
   ])('refuses %s when it is built', (_name, build, message) => {
     expect(build).toThrow(message);
+  });
+});
+
+describe('run', () => {
+  it('rejects what needs a store, wherever it stands, and calls nothing', async () => {
+    let calls = 0;
+    const first = open().step('z', step({ run: () => ++calls })) as unknown as Any;
+    const waits = first.event('a') as unknown as Any;
+    const needy = [
+      waits,
+      waits.step('b', step()),
+      first.step('a', step({ atomic: true })),
+      first.when('a', (() => true) as never, step({ atomic: true })),
+      first.child('a', open('inner').event('b') as never, (() => 1) as never),
+    ] as Saga<unknown, unknown>[];
+    for (const def of needy) {
+      expect(def.needsStore).toBe(true);
+      await expect(def.run(1)).rejects.toThrow('has events or atomic steps');
+    }
+    expect([calls, (first as Saga<unknown, unknown>).needsStore]).toEqual([0, false]);
   });
 });
 

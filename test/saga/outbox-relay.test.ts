@@ -186,4 +186,22 @@ describe('createOutboxRelay', () => {
     await closed;
     expect([await drained, left()]).toEqual([1, ['1']]);
   });
+
+  it('prepares the store once, again where that has failed, and does not work once it is closed', async () => {
+    const clock = createVirtualClock();
+    const { store, calls, left } = storeOf([['a', 't']]);
+    let fails = true;
+    const init = async (): Promise<void> => {
+      calls.push('init');
+      if (fails) throw new Error('down');
+    };
+    const relay = createOutboxRelay({ store: { ...store, init }, publish: () => {}, clock });
+    await expect(relay.drain()).rejects.toThrow('down');
+    fails = false;
+    expect([await relay.drain(), await relay.drain(), left()]).toEqual([1, 0, []]);
+    expect(calls.filter((verb) => verb === 'init').length).toBe(2);
+    await relay.close();
+    relay.work();
+    expect(clock.pendingTimers).toBe(0);
+  });
 });

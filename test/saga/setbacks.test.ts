@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { SagaStore } from '../../src/saga/index.ts';
+import type { Saga, SagaStore, StepContext } from '../../src/saga/index.ts';
 import { SagaRefusal, saga } from '../../src/saga/index.ts';
 import { gate } from '../support/gate.ts';
 import { LEASE_MS, bed, broken, never, storeOf } from './kit.ts';
-import type { Fate, Life } from './kit.ts';
+import type { Bed, Fate, Life } from './kit.ts';
 
 describe('a stuck saga', () => {
   it('can be retried again where the answer to the first retry was lost', async () => {
@@ -212,5 +212,49 @@ describe('a saga that comes back to its process under a new lease', () => {
     expect(await runner.cancel('x', 'why')).toBe(true);
     await own.pass(10);
     await expect(result).rejects.toMatchObject({ cause: { code: 'ERR_SAGA_CANCELLED', reason: 'why' } });
+  });
+});
+
+describe('a lease', () => {
+  const abortTimes = (own: Bed): { readonly def: Saga<unknown, unknown>; readonly at: number[] } => {
+    const at: number[] = [];
+    const run = ({ signal }: StepContext<unknown, unknown>): Promise<never> => {
+      signal.addEventListener('abort', () => at.push(own.clock.now()));
+      return never();
+    };
+    return { def: saga<unknown>('order').step('a', { run }) as Saga<unknown, unknown>, at };
+  };
+
+  it('ends with the heartbeat that learns of its end', async () => {
+    const own = bed();
+    const { def, at } = abortTimes(own);
+    await own.runner([def]).start(def, 1, { id: 'x' });
+    await own.pass(1000);
+    await own.store.retire((await own.store.get(['x']))[0]!.worker!);
+    await own.pass(LEASE_MS / 3);
+    expect(at).toEqual([LEASE_MS / 3]);
+  });
+
+  it('lasts from when its renewal was sent, however late the answer comes', async () => {
+    const own = bed();
+    const { def, at } = abortTimes(own);
+    let renewals = 0;
+    const slow = gate();
+    const store = new Proxy(own.store, {
+      get: (target, verb: Exclude<keyof SagaStore, symbol | number>) => {
+        if (verb !== 'renew') return (target[verb] as () => void)?.bind(target);
+        return async (...args: Parameters<SagaStore['renew']>) => {
+          if (renewals++ > 0) throw new Error('down');
+          const news = await target.renew(...args);
+          await slow.promise;
+          return news;
+        };
+      },
+    });
+    await own.runner([def], { store }).start(def, 1, { id: 'x' });
+    await own.pass((5 / 6) * LEASE_MS);
+    slow.open();
+    await own.pass(LEASE_MS);
+    expect(at[0]).toBe((4 / 3) * LEASE_MS);
   });
 });

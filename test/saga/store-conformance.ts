@@ -309,6 +309,22 @@ export function sagaStoreConformance(get: () => StoreUnderTest): void {
       expect(await w.claim(worker, { held: [held, lost] })).toEqual([]);
     });
 
+    it('gives nothing to a worker whose lease has ended, and sets back the deaths of what was stuck when it is retried', async () => {
+      const w = world();
+      const [first, second] = [await w.store.enlist(LEASE_MS), await w.store.enlist(LEASE_MS)];
+      const id = await w.created(first);
+      await w.store.retire(first);
+      expect(await w.claim(first)).toEqual([]);
+      expect((await w.claim(second)).map(({ record }) => record.recoveries)).toEqual([1]);
+      const rest = write(id, { fence: 2, status: 'stuck', releaseAfterMs: 0 });
+      expect(await w.store.write(second, [rest])).toEqual([true]);
+      expect((await w.store.get([id]))[0]).toMatchObject({ status: 'stuck', recoveries: 1, wakeAtMs: null });
+      const [taken] = await w.claim(second, { isStuck: true, ids: [id] });
+      expect(taken!.record).toMatchObject({ id, recoveries: 0, fence: 3 });
+      expect(await w.store.write(second, [write(id, { fence: 3, seq: 2, entries: [entry('gap')] })])).toEqual([false]);
+      expect((await w.store.load(id))!.log).toEqual([]);
+    });
+
     it('gives a stuck saga again to the worker that owns it without holding it, and to no other', async () => {
       const w = world();
       const [worker, other] = [await w.store.enlist(LEASE_MS), await w.store.enlist(LEASE_MS)];

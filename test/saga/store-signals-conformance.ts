@@ -122,6 +122,7 @@ export function signalsConformance(get: () => StoreUnderTest): void {
       await w.store.purge(finishedAtMs!, 10_000);
       expect((await w.store.get([ids[0]!])).length).toBe(1);
       await get().pass(5);
+      expect(await w.store.purge(finishedAtMs! + 86_400_000, 1)).toBe(1);
       while ((await w.store.purge(finishedAtMs! + 86_400_000, 1)) === 1);
       expect(await w.store.get(ids)).toEqual([]);
       expect(await w.store.load(ids[0]!)).toBeUndefined();
