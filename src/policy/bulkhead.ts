@@ -3,6 +3,7 @@ import { ComposablePolicy, operation, start } from '../core/call.ts';
 import { amount, integer, optionalFunction } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
+import { inThisContext } from '../core/context.ts';
 import { emit } from '../core/errors.ts';
 import type { CallContext, Policy, RunOptions } from '../core/policy.ts';
 import type { Scope } from '../core/scope.ts';
@@ -98,7 +99,7 @@ export function createBulkhead(options: BulkheadOptions): Bulkhead {
 }
 
 /*
- * Invariant: outside of `#release`, someone waits only while every slot is taken. A call that ends frees
+ * Invariant: outside of `release`, someone waits only while every slot is taken. A call that ends frees
  * its slot and hands it on before its result is told, so a successor made by that result stands behind
  * those who wait. Handing on is a loop, not a recursion: operations may end while they start.
  */
@@ -146,6 +147,7 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
     return (call, scope, done) => {
       const { length } = this.#queue;
       if (!length && this.#inFlight < this.#maxConcurrent) {
+        this.take();
         this.start(inner, call, scope, done);
       } else if (length < maxQueue) {
         const deadlineMs = timeoutMs < Infinity ? this.#clock.now() + timeoutMs : Infinity;
@@ -156,10 +158,15 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
     };
   }
 
-  start(inner: Step, call: Call, scope: Scope, done: Done): void {
+  /** Takes a slot. */
+  take(): void {
     this.#inFlight++;
+  }
+
+  /** Goes on inside a slot that was taken. */
+  start(inner: Step, call: Call, scope: Scope, done: Done): void {
     inner(call, scope, (isOk, result) => {
-      this.#release();
+      this.release();
       done(isOk, result);
     });
   }
@@ -173,11 +180,11 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
     return mapThrough((op, signal) => start(patient, op, signal), items, fn, options?.signal);
   }
 
-  #release(): void {
+  release(): void {
     this.#inFlight--;
     if (this.#isPumping) return;
     this.#isPumping = true;
-    while (this.#inFlight < this.#maxConcurrent && this.#queue.length) this.#queue.shift()?.start();
+    while (this.#inFlight < this.#maxConcurrent && this.#queue.length) this.#queue.shift()?.serve();
     this.#isPumping = false;
   }
 
@@ -195,6 +202,7 @@ class QueuedCall extends Waiter {
   readonly #call: Call;
   readonly #scope: Scope;
   readonly #done: Done;
+  readonly #enter: () => void;
 
   constructor(bulkhead: SlotBulkhead, inner: Step, call: Call, scope: Scope, done: Done) {
     super();
@@ -203,10 +211,18 @@ class QueuedCall extends Waiter {
     this.#call = call;
     this.#scope = scope;
     this.#done = done;
+    this.#enter = inThisContext(() => this.#start());
   }
 
-  start(): void {
-    this.#bulkhead.start(this.#inner, this.#call, this.#scope, this.#done);
+  serve(): void {
+    this.#bulkhead.take();
+    this.#enter();
+  }
+
+  #start(): void {
+    if (!this.#scope.aborted) return this.#bulkhead.start(this.#inner, this.#call, this.#scope, this.#done);
+    this.#bulkhead.release();
+    this.#done(false, this.#scope.reason);
   }
 
   override onExpire(): void {

@@ -3,6 +3,7 @@ import { ComposablePolicy } from '../core/call.ts';
 import { amount, integer, optionalFunction, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
+import { inThisContext } from '../core/context.ts';
 import { guarded, isHoldfastError, reportError } from '../core/errors.ts';
 import type { Policy } from '../core/policy.ts';
 import { PromiseWaiter } from '../core/promise-waiter.ts';
@@ -166,8 +167,10 @@ class PermitLimiter extends ComposablePolicy implements ConcurrencyLimiter {
 
   override bind(inner: Step): Step {
     return (call, scope, done) => {
-      if (this.#queue.length === 0 && this.#inflight + 1 <= this.limit) this.start(inner, call, scope, done);
-      else if (this.#isFull()) done(false, full());
+      if (this.#queue.length === 0 && this.#inflight + 1 <= this.limit) {
+        this.begin();
+        this.start(inner, call, scope, done);
+      } else if (this.#isFull()) done(false, full());
       else this.#queue.push(new QueuedCall(this, inner, call, scope, done), { scope });
     };
   }
@@ -178,8 +181,13 @@ class PermitLimiter extends ComposablePolicy implements ConcurrencyLimiter {
     return new TakenPermit(this, this.#startMs());
   }
 
-  start(inner: Step, call: Call, scope: Scope, done: Done): void {
+  /** Takes a permit for a call under `run`. */
+  begin(): void {
     this.#inflight++;
+  }
+
+  /** Goes on under a permit that was taken. */
+  start(inner: Step, call: Call, scope: Scope, done: Done): void {
     const startMs = this.#startMs();
     inner(call, scope, (isOk, result) => {
       const outcome = isOk || !this.#algorithm ? 'success' : guarded('ignored', this.#outcomeOf, result);
@@ -276,6 +284,7 @@ class QueuedCall extends Waiter {
   readonly #call: Call;
   readonly #scope: Scope;
   readonly #done: Done;
+  readonly #enter: () => void;
 
   constructor(limiter: PermitLimiter, inner: Step, call: Call, scope: Scope, done: Done) {
     super();
@@ -284,10 +293,18 @@ class QueuedCall extends Waiter {
     this.#call = call;
     this.#scope = scope;
     this.#done = done;
+    this.#enter = inThisContext(() => this.#start());
   }
 
   serve(): void {
-    this.#limiter.start(this.#inner, this.#call, this.#scope, this.#done);
+    this.#limiter.begin();
+    this.#enter();
+  }
+
+  #start(): void {
+    if (!this.#scope.aborted) return this.#limiter.start(this.#inner, this.#call, this.#scope, this.#done);
+    this.#limiter.end(0, 'ignored');
+    this.#done(false, this.#scope.reason);
   }
 
   /** Has no deadline of its own: a timeout policy around it has. */
