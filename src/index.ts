@@ -334,6 +334,7 @@ export type {
 } from './cache/index.ts';
 export type {
   ChangeOptions,
+  Deadline,
   Serializer,
   Tier,
   TierAnswer,
@@ -369,6 +370,8 @@ export {
 } from './saga/index.ts';
 export type {
   AnySaga,
+  SagaSpan,
+  SagaTracer,
   AnyStepDef,
   AtomicStepDef,
   ChildNode,

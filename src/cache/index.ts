@@ -1,3 +1,4 @@
+export type { Deadline } from '../core/deadline.ts';
 export type {
   BatchLoader,
   BatchResult,
