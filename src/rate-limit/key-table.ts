@@ -109,6 +109,7 @@ export class KeyTable {
   share(key: string, nowMs: number, units: number, isDebt: boolean): void {
     for (const cell of this.#cells(key)) {
       for (const kernel of this.#kernels) {
+        if (isDebt) holdOn(kernel, cell, nowMs);
         kernel.charge(cell, nowMs, units, !isDebt);
         this.#sharedUntilMs = Math.max(this.#sharedUntilMs, nowMs + kernel.look(cell, nowMs, 0).resetMs);
       }
@@ -139,4 +140,9 @@ export class KeyTable {
     }
     return [0, 1, 2, 3].map((row) => first + row * width + (((a + Math.imul(b, row)) >>> 0) % width));
   }
+}
+
+/** Has no window in a slot that others have charged end sooner than one that began now: a debt is not theirs. */
+export function holdOn(kernel: Kernel, slot: number, nowMs: number): void {
+  kernel.charge(slot, nowMs, 0, true);
 }

@@ -4,7 +4,7 @@ import { systemTime } from '../core/clock.ts';
 import { guarded } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { systemRandom } from '../core/random.ts';
-import { FIRST, KeyTable, TRIAL } from './key-table.ts';
+import { FIRST, holdOn, KeyTable, TRIAL } from './key-table.ts';
 import type { Kernel, Mark } from './kernel.ts';
 import { kernelOf } from './kernel.ts';
 import type { RateLimitDecision, RateLimiter, RateLimitPolicy, Reservation } from './rate-limit-policy.ts';
@@ -232,9 +232,13 @@ class KeyedLimiter implements RateLimiter {
       this.#kernels.forEach((kernel, at) => kernel.release(hold.slot, nowMs, hold.marks[at]!, Math.max(0, rest)));
     }
     if (rest >= 0) return;
-    const slot = this.#slots.get(key) ?? (table.hasRoom(nowMs) ? table.place(key, table.unknown(key, nowMs)) : FULL);
-    if (slot === FULL) table.share(key, nowMs, -rest, true);
-    else for (const kernel of this.#kernels) kernel.charge(slot, nowMs, -rest);
+    const own = this.#slots.get(key);
+    const slot = own ?? (table.hasRoom(nowMs) ? table.place(key, table.unknown(key, nowMs)) : FULL);
+    if (slot === FULL) return table.share(key, nowMs, -rest, true);
+    for (const kernel of this.#kernels) {
+      if (own === undefined) holdOn(kernel, slot, nowMs);
+      kernel.charge(slot, nowMs, -rest);
+    }
   }
 
   #report(slot: number, nowMs: number, cost: number, outcome: number): RateLimitDecision {

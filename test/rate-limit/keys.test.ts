@@ -227,6 +227,27 @@ describe('shared places', () => {
     }
   });
 
+  it('hold what a reservation cost above what was reserved as long as a window of the key itself would', () => {
+    for (const isPlaced of [false, true]) {
+      const { limiter, clock } = setup(fixedWindow({ limit: 10, windowMs: 1000 }), { maxKeys: 1 });
+      limiter.tryAcquire('own');
+      const reservation = limiter.reserve('key')!;
+      clock.stall(900);
+      limiter.tryAcquire('other'); // to where `key` is looked up as well
+      clock.stall(100);
+      if (!isPlaced) limiter.tryAcquire('own'); // else its place is free when the reservation ends
+      clock.stall(800);
+      reservation.settle(11);
+      expect(limiter.peek('key').allowed).toBe(false);
+      clock.stall(150); // the window of `other` is over
+      expect([isPlaced, limiter.tryAcquire('key')]).toEqual([isPlaced, false]);
+      clock.stall(849);
+      expect(limiter.tryAcquire('key')).toBe(false);
+      clock.stall(1);
+      expect(admitted(limiter, 11, 'key')).toBe(10);
+    }
+  });
+
   it('peek as they consume', () => {
     const { limiter } = setup([hourly, slidingWindow({ limit: 7, windowMs: 500 })], { maxKeys: 1 });
     limiter.tryAcquire('own');
