@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Folders of suites that need nothing but JavaScript: no process, no server, no package to install. */
@@ -18,6 +19,8 @@ export default defineConfig({
       },
       { extends: true, test: { name: 'node', include: [`test/!(${pure})/**/*.test.ts`, node] } },
     ],
+    // Most suites of Node wait for other processes: two at once, also where vitest would take one.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     setupFiles: ['test/support/setup.ts'],
     testTimeout: 20_000,
   },
