@@ -68,6 +68,8 @@ class Runner implements SagaRunner {
   /** The same, once it is there. */
   #own: Worker | undefined;
   #isWorking = false;
+  /** Sagas that are driven here, and were sent an event meanwhile. */
+  readonly #signalled = new Set<string>();
   /** Whoever awaits `work`. */
   #atWork: (() => void)[] = [];
 
@@ -157,7 +159,9 @@ class Runner implements SagaRunner {
     const text = serialize(payload, event);
     await this.#asked(id);
     const isKept = await this.#terms.store.signal(id, { name: event, payload: text });
-    if (isKept && this.#isWorking) this.#ticker.wake();
+    // One that is being driven may be on its way to rest without having seen it: it is looked for once it is there.
+    if (isKept && this.#drives.has(id)) this.#signalled.add(id);
+    else if (isKept && this.#isWorking) this.#ticker.wake();
     return isKept;
   }
 
@@ -353,8 +357,9 @@ class Runner implements SagaRunner {
 
   #ended(id: string, ending: Ending | undefined): void {
     if (ending) this.#waiters.settle(id, ending);
-    // There is room for another one.
-    if (this.#drives.size === this.#terms.concurrency - 1) this.#ticker.wake();
+    const isSignalled = this.#signalled.delete(id) && !ending;
+    // Or there is room for another one.
+    if (isSignalled || this.#drives.size === this.#terms.concurrency - 1) this.#ticker.wake();
   }
 }
 

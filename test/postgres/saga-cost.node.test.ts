@@ -102,7 +102,9 @@ describe.skipIf(!available)('statements of sagas in PostgreSQL', () => {
     statements = [];
     const [handle] = await runner.recover();
     await handle!.result();
-    const verbs = statements.map((text) => /saga_(\w+)/.exec(text)![1]);
+    const all = statements.map((text) => /saga_(\w+)/.exec(text)![1]);
+    // Where it ends before its result is asked for, that is read from the store.
+    const verbs = all.slice(0, all.indexOf('write') + 1);
     // What a worker says of itself whatever it takes up, a heartbeat on a slow machine among it, does not count.
     const own = ['enlist', 'strangers', 'renew', 'news'];
     expect(verbs.filter((verb) => !own.includes(verb!))).toEqual(['claim', 'write']);

@@ -56,6 +56,33 @@ function lively(clock: Clock): { readonly clock: Clock; readonly alive: () => nu
 }
 
 describe('a runner', () => {
+  it('goes on at once with a saga that is sent an event while it is being let go of', async () => {
+    const own = bed();
+    const released = gate();
+    const letGo = gate();
+    const store = new Proxy(own.store, {
+      get: (target, verb: Verb) =>
+        verb !== 'write'
+          ? (target[verb] as () => void)?.bind(target)
+          : async (...args: Parameters<SagaStore['write']>) => {
+              if (args[1].some(({ releaseAfterMs }) => releaseAfterMs !== undefined)) {
+                released.open();
+                await letGo.promise;
+              }
+              return target.write(...args);
+            },
+    });
+    const wait = saga('wait').event('paid');
+    const runner = own.runner([wait], { store, pollMs: 3_600_000 });
+    const handle = await runner.start(wait, undefined, { id: 'x' });
+    await released.promise;
+    expect(await runner.signal('x', 'paid', 1)).toBe(true);
+    await own.pass(50); // a look of now would find it in hands
+    letGo.open();
+    await own.pass(50);
+    expect(await outcomeOf(handle.result())).toEqual({ state: 'fulfilled', value: { paid: 1 } });
+  });
+
   it('takes up at most `concurrency` at once, the next as soon as one has ended, and no more than `recover` is told', async () => {
     const own = bed();
     await orphans(own, 7);
