@@ -65,7 +65,8 @@ describe('sizes in the README', () => {
 
   it('are filled into rows that show an import', () => {
     const row = "| bulkhead | caps | `import { a, b } from 'holdfast/x'` | ? |";
-    expect(withSizes(`${row}\ntext`, { 'holdfast/x': { 'a, b': 1_201 } })).toBe(`${row.replace('?', '1.3 kB')}\ntext`);
+    for (const after of ['\ntext', '\n\ntext'])
+      expect(withSizes(row + after, { 'holdfast/x': { 'a, b': 1_201 } })).toBe(row.replace('?', '1.3 kB') + after);
     expect(() => withSizes(row, {})).toThrow('sizes.json has no row for { a, b } of holdfast/x');
   });
 });

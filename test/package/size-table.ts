@@ -1,6 +1,6 @@
 import type { Sizes } from './sizes.ts';
 
-const row = /^\|.*\|\s*`import \{ (?<names>[^}]+) \} from '(?<path>[^']+)'`\s*\|(?<size>[^|]*)\|\s*$/gm;
+const row = /^\|.*\|\s*`import \{ (?<names>[^}]+) \} from '(?<path>[^']+)'`\s*\|(?<size>[^|\n]*)\|[ \t]*$/gm;
 
 /** The rows of a table that show an import and, in the last column, its size. */
 export function sizeRows(markdown: string): RegExpExecArray[] {
