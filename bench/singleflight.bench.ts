@@ -13,11 +13,10 @@ interface Origin {
 }
 
 function origin(): Origin {
-  let resolve: ((value: number) => void) | undefined;
-  return {
-    load: () => new Promise<number>((give) => (resolve = give)),
-    answer: () => resolve!(1),
-  };
+  let resolve!: (value: number) => void;
+  // Made at once: some ask for it later than others.
+  const value = new Promise<number>((give) => (resolve = give));
+  return { load: () => value, answer: () => resolve(1) };
 }
 
 /** A loop over callers that come in crowds of `size` for one key that nobody has loaded. */
