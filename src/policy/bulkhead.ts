@@ -3,12 +3,13 @@ import { ComposablePolicy, operation, start } from '../core/call.ts';
 import { amount, integer, optionalFunction } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
-import { inThisContext } from '../core/context.ts';
 import { emit } from '../core/errors.ts';
 import type { CallContext, Policy, RunOptions } from '../core/policy.ts';
+import type { Places } from '../core/queued-call.ts';
+import { QueuedCall } from '../core/queued-call.ts';
 import type { Scope } from '../core/scope.ts';
 import type { Done, Step } from '../core/step.ts';
-import { Waiter, WaitQueue } from '../core/wait-queue.ts';
+import { WaitQueue } from '../core/wait-queue.ts';
 import { BulkheadRejectedError } from './errors.ts';
 import { mapThrough } from './bulkhead-map.ts';
 
@@ -99,11 +100,11 @@ export function createBulkhead(options: BulkheadOptions): Bulkhead {
 }
 
 /*
- * Invariant: outside of `release`, someone waits only while every slot is taken. A call that ends frees
+ * Invariant: outside of `giveBack`, someone waits only while every slot is taken. A call that ends frees
  * its slot and hands it on before its result is told, so a successor made by that result stands behind
  * those who wait. Handing on is a loop, not a recursion: operations may end while they start.
  */
-class SlotBulkhead extends ComposablePolicy implements Bulkhead {
+class SlotBulkhead extends ComposablePolicy implements Bulkhead, Places {
   readonly #maxConcurrent: number;
   readonly #maxQueue: number;
   readonly #queueTimeoutMs: number;
@@ -153,7 +154,7 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
         const deadlineMs = timeoutMs < Infinity ? this.#clock.now() + timeoutMs : Infinity;
         this.#queue.push(new QueuedCall(this, inner, call, scope, done), { deadlineMs, scope });
       } else {
-        done(false, this.reject('full'));
+        done(false, this.#reject('full'));
       }
     };
   }
@@ -166,7 +167,7 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
   /** Goes on inside a slot that was taken. */
   start(inner: Step, call: Call, scope: Scope, done: Done): void {
     inner(call, scope, (isOk, result) => {
-      this.release();
+      this.giveBack();
       done(isOk, result);
     });
   }
@@ -180,7 +181,7 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
     return mapThrough((op, signal) => start(patient, op, signal), items, fn, options?.signal);
   }
 
-  release(): void {
+  giveBack(): void {
     this.#inFlight--;
     if (this.#isPumping) return;
     this.#isPumping = true;
@@ -188,48 +189,13 @@ class SlotBulkhead extends ComposablePolicy implements Bulkhead {
     this.#isPumping = false;
   }
 
-  reject(reason: 'full' | 'queue-timeout'): BulkheadRejectedError {
+  expired(): BulkheadRejectedError {
+    return this.#reject('queue-timeout');
+  }
+
+  #reject(reason: 'full' | 'queue-timeout'): BulkheadRejectedError {
     this.#rejected++;
     emit(this.#onEvent, { type: 'rejected', reason });
     return new BulkheadRejectedError(reason, this.#captureStack);
-  }
-}
-
-/** A call in the queue: what becomes of it when its wait ends. */
-class QueuedCall extends Waiter {
-  readonly #bulkhead: SlotBulkhead;
-  readonly #inner: Step;
-  readonly #call: Call;
-  readonly #scope: Scope;
-  readonly #done: Done;
-  readonly #enter: () => void;
-
-  constructor(bulkhead: SlotBulkhead, inner: Step, call: Call, scope: Scope, done: Done) {
-    super();
-    this.#bulkhead = bulkhead;
-    this.#inner = inner;
-    this.#call = call;
-    this.#scope = scope;
-    this.#done = done;
-    this.#enter = inThisContext(() => this.#start());
-  }
-
-  serve(): void {
-    this.#bulkhead.take();
-    this.#enter();
-  }
-
-  #start(): void {
-    if (!this.#scope.aborted) return this.#bulkhead.start(this.#inner, this.#call, this.#scope, this.#done);
-    this.#bulkhead.release();
-    this.#done(false, this.#scope.reason);
-  }
-
-  override onExpire(): void {
-    this.#done(false, this.#bulkhead.reject('queue-timeout'));
-  }
-
-  override onGiveUp(reason: unknown): void {
-    this.#done(false, reason);
   }
 }

@@ -3,13 +3,14 @@ import { ComposablePolicy } from '../core/call.ts';
 import { amount, integer, optionalFunction, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
-import { inThisContext } from '../core/context.ts';
 import { guarded, isHoldfastError, reportError } from '../core/errors.ts';
 import type { Policy } from '../core/policy.ts';
 import { PromiseWaiter } from '../core/promise-waiter.ts';
+import type { Places } from '../core/queued-call.ts';
+import { QueuedCall } from '../core/queued-call.ts';
 import type { Scope } from '../core/scope.ts';
 import type { Done, Step } from '../core/step.ts';
-import { Waiter, WaitQueue } from '../core/wait-queue.ts';
+import { WaitQueue } from '../core/wait-queue.ts';
 import { RateLimitError } from './errors.ts';
 import type { LimitAlgorithm } from './limit-algorithm.ts';
 
@@ -111,7 +112,7 @@ function outcomeOfError(error: unknown): PermitOutcome {
  * algorithm first, so that a limit that has grown lets several go on. Handing on is a loop, not a recursion:
  * operations may end while they start.
  */
-class PermitLimiter extends ComposablePolicy implements ConcurrencyLimiter {
+class PermitLimiter extends ComposablePolicy implements ConcurrencyLimiter, Places {
   readonly #algorithm: LimitAlgorithm | undefined;
   readonly #fixed: number;
   readonly #maxQueue: number;
@@ -146,7 +147,7 @@ class PermitLimiter extends ComposablePolicy implements ConcurrencyLimiter {
   }
 
   tryAcquire(): Permit | undefined {
-    return this.#queue.length === 0 && this.#inflight + 1 <= this.limit ? this.take() : undefined;
+    return this.#queue.length === 0 && this.#inflight + 1 <= this.limit ? this.permit() : undefined;
   }
 
   acquire(options?: PermitOptions): Promise<Permit> {
@@ -168,7 +169,7 @@ class PermitLimiter extends ComposablePolicy implements ConcurrencyLimiter {
   override bind(inner: Step): Step {
     return (call, scope, done) => {
       if (this.#queue.length === 0 && this.#inflight + 1 <= this.limit) {
-        this.begin();
+        this.take();
         this.start(inner, call, scope, done);
       } else if (this.#isFull()) done(false, full());
       else this.#queue.push(new QueuedCall(this, inner, call, scope, done), { scope });
@@ -176,14 +177,18 @@ class PermitLimiter extends ComposablePolicy implements ConcurrencyLimiter {
   }
 
   /** A permit for one that is free. */
-  take(): TakenPermit {
-    this.#inflight++;
+  permit(): TakenPermit {
+    this.take();
     return new TakenPermit(this, this.#startMs());
   }
 
-  /** Takes a permit for a call under `run`. */
-  begin(): void {
+  /** For a call under `run`. */
+  take(): void {
     this.#inflight++;
+  }
+
+  giveBack(): void {
+    this.end(0, 'ignored');
   }
 
   /** Goes on under a permit that was taken. */
@@ -269,48 +274,10 @@ class QueuedPermit extends PromiseWaiter<Permit> {
   }
 
   serve(): void {
-    this.resolve(this.#limiter.take());
+    this.resolve(this.#limiter.permit());
   }
 
   override onExpire(): void {
     this.reject(new RateLimitError('ERR_RATE_LIMIT_MAX_WAIT', 'no permit became free in time', Number.NaN));
-  }
-}
-
-/** A call under `run` that waits: what becomes of it when its wait ends. */
-class QueuedCall extends Waiter {
-  readonly #limiter: PermitLimiter;
-  readonly #inner: Step;
-  readonly #call: Call;
-  readonly #scope: Scope;
-  readonly #done: Done;
-  readonly #enter: () => void;
-
-  constructor(limiter: PermitLimiter, inner: Step, call: Call, scope: Scope, done: Done) {
-    super();
-    this.#limiter = limiter;
-    this.#inner = inner;
-    this.#call = call;
-    this.#scope = scope;
-    this.#done = done;
-    this.#enter = inThisContext(() => this.#start());
-  }
-
-  serve(): void {
-    this.#limiter.begin();
-    this.#enter();
-  }
-
-  #start(): void {
-    if (!this.#scope.aborted) return this.#limiter.start(this.#inner, this.#call, this.#scope, this.#done);
-    this.#limiter.end(0, 'ignored');
-    this.#done(false, this.#scope.reason);
-  }
-
-  /** Has no deadline of its own: a timeout policy around it has. */
-  override onExpire(): void {}
-
-  override onGiveUp(reason: unknown): void {
-    this.#done(false, reason);
   }
 }
