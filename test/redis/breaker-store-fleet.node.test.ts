@@ -54,6 +54,9 @@ describe.skipIf(!available || !canRunTypeScript)('six processes that share a cir
     // Two are a quorum, and the others hear of it.
     dependency.badNodes = ['node 0', 'node 1'];
     await until('all open', () => fleet.every((process) => stateOf(process).state !== 'closed'), OPEN_MS + SLACK_MS);
+    // A process says first that it is open, and then who told it.
+    const isTold = ({ lines }: TestProcess): boolean => lines.some((line) => line.startsWith('fleet fleet-opened'));
+    await until('all told', () => fleet.slice(2).every(isTold), SLACK_MS);
     const toldAtMs = fleet.slice(2).map((process) => openedAtMs(process, 'fleet fleet-opened'));
     const secondAtMs = openedAtMs(fleet[1]!, 'state open');
     const reachedMs = Math.max(...toldAtMs) - secondAtMs;
