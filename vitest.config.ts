@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { pureFolders } from './.ci/entry-points.ts';
 
-/** Folders of suites that need nothing but JavaScript: no process, no server, no package to install. */
-const pure =
-  'core|circuit-breaker|policy|rate-limit|http|pool|balance|bloom|ring|snowflake|singleflight|cache|saga|diagnostics|otel|testing';
+/** One context per worker is enough for these. */
+const pure = pureFolders.join('|');
 const node = 'test/**/*.node.test.ts';
 
 export default defineConfig({

@@ -20,3 +20,12 @@ export const entryPoints: Readonly<Record<string, string>> = {
   sqlite: 'src/sqlite/index.ts',
   testing: 'src/testing/index.ts',
 };
+
+/** Those whose tests need a server, an engine of a database or a file. */
+const withServers: ReadonlySet<string> = new Set(['redis', 'postgres', 'sqlite']);
+
+/** Folders of `test/` that need nothing but JavaScript, except for their `*.node.test.ts`: they run in every runtime. */
+export const pureFolders: readonly string[] = [
+  'core',
+  ...Object.keys(entryPoints).filter((name) => name !== 'index' && !withServers.has(name)),
+];

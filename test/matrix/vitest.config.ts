@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { pureFolders } from '../../.ci/entry-points.ts';
 
 // Also read by Node 20, Bun and Deno: whatever differs between runs comes in the environment, from test/matrix/run.ts.
 const {
@@ -51,9 +52,7 @@ export default defineConfig({
   root: join(import.meta.dirname, '../..'),
   plugins: [builtPackage()],
   test: {
-    include: [
-      'test/{core,circuit-breaker,policy,bloom,ring,snowflake,rate-limit,http,pool,balance,singleflight,cache,saga,diagnostics,otel,testing}/**/*.test.ts',
-    ],
+    include: [`test/{${pureFolders.join(',')}}/**/*.test.ts`],
     // Statistics and counts of steps over long runs are the same on every engine, and take longest.
     exclude: [
       '**/*.node.test.ts',
