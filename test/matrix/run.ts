@@ -1,10 +1,11 @@
 // `npm run matrix [name ...]`: the built package on every runtime it promises. Runs the suites that
 // need nothing but JavaScript on each, and a few real calls through `import` and `require`.
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installPacked, root } from '../../.ci/build.ts';
 import { chromiumTool } from './chromium.ts';
+import { makeJsrPackage } from './jsr.ts';
 import { smokeScript } from './smoke-script.ts';
 import { nodeTool, runtimeTool, type Tool } from './tools.ts';
 import { versions } from './versions.ts';
@@ -47,7 +48,7 @@ const targets: readonly Target[] = [
     name: 'deno',
     version: versions.deno,
     tool: () => runtimeTool('deno'),
-    run: (deno) => suiteAndSmoke(deno, ['run', '-A', '--no-remote'], []),
+    run: inDeno,
   },
   { name: 'chromium', version: '', tool: chromiumTool, run: inChromium },
   { name: 'workerd', version: versions.workerd, tool: () => runtimeTool('workerd'), run: inWorkerd },
@@ -64,6 +65,19 @@ async function suiteAndSmoke(runtime: string, flags: readonly string[], options:
     status: tests.status === 0 && isSmoked ? 'passed' : 'failed',
     tests: `${countsIn(tests.output)}; import and require: ${isSmoked ? 'one copy' : 'FAILED'}`,
     output: `${tests.output}\n${isSmoked ? '' : smoke.output}`,
+  };
+}
+
+async function inDeno(deno: string): Promise<Result> {
+  const result = await suiteAndSmoke(deno, ['run', '-A', '--no-remote'], []);
+  const folder = makeJsrPackage();
+  // Refuses, among other things, exports whose types would have to be inferred.
+  const { status, output } = await execute(deno, ['publish', '--dry-run', '--no-remote', '--allow-dirty'], folder);
+  rmSync(folder, { recursive: true, force: true });
+  return {
+    status: status === 0 ? result.status : 'failed',
+    tests: `${result.tests}; JSR would take it: ${status === 0 ? 'yes' : 'NO'}`,
+    output: status === 0 ? result.output : `${result.output}\n${output}`,
   };
 }
 
