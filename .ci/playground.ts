@@ -41,5 +41,6 @@ export async function buildPlayground(folder: string): Promise<void> {
   const foreign = Object.keys(metafile.inputs).filter((path) => !/^(dist|docs\/playground)\//.test(path));
   if (foreign.length > 0)
     throw new Error(`the playground is to run the built library alone, not ${foreign.join(', ')}`);
-  for (const name of ['index.html', 'playground.css']) copyFileSync(join(source, name), join(folder, name));
+  for (const name of ['index.html', 'playground.css', 'figures.css'])
+    copyFileSync(join(source, name), join(folder, name));
 }
