@@ -58,7 +58,7 @@ export function bloomPanel(): Panel<BloomResult> {
     tell: ({ samples, capacity: most, rate: asked, bytes, hashes, tried: key, answer, forgotten }) => {
       const { measured, fill } = samples.find(({ added }) => added === most)!;
       return (
-        `${count(bytes)} bytes and ${hashes} bits a key. With ${count(most)} keys: ${percent(fill)} of the bits are set, ` +
+        `${count(bytes)} bytes; each key sets ${hashes} bits. With ${count(most)} keys: ${percent(fill)} of the bits are set, ` +
         `${percent(measured)} false positives measured, ${percent(asked)} asked for, ${forgotten} keys forgotten. ` +
         `“${key}”: ${answer ? 'probably known' : 'certainly not known'}.`
       );
