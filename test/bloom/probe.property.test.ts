@@ -45,6 +45,23 @@ describe('the bits of a key', () => {
     );
   });
 
+  it('are in the block that the first word of the hash falls into, at every border between two blocks', () => {
+    for (const blocks of [1, 2, 3, 1000, 40_000, 65_534, 65_535, 65_536, 65_537, 2 ** 23]) {
+      const places = placesOf({ bits: blocks * 512, hashes: 1, isBlocked: true });
+      for (const block of new Set([0, 1, 2, blocks >> 1, blocks - 1])) {
+        if (block >= blocks) continue;
+        // The first and the last of the 2^32 words that fall into the block.
+        const [first, last] = [block, block + 1].map((at) => Math.ceil((at * 2 ** 32) / blocks)) as [number, number];
+        const found = [first - 1, first, last - 1, last].map((a) =>
+          Math.floor(positionsOf(places, { a: a | 0, b: 0, c: 0, d: 0 })[0]! / 512),
+        );
+        expect(found.slice(1, 3)).toEqual([block, block]);
+        if (block > 0) expect(found[0]).toBe(block - 1);
+        if (block < blocks - 1) expect(found[3]).toBe(block + 1);
+      }
+    }
+  });
+
   it('are exactly those that are set and tested', () => {
     fc.assert(
       fc.property(

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { BloomFilter, BloomKey } from '../../src/bloom/index.ts';
 import {
   attachBloomFilter,
@@ -33,6 +33,7 @@ const twins = {
   standard: { capacity: 50, falsePositiveRate: 0.01, layout: 'standard' },
 } as const;
 
+const noFilter = 'bytes must be those of a Bloom filter, but they are no Bloom filter';
 const anyKeyRule = 'key must be a string, a Uint8Array, a safe integer or a 64-bit bigint, got';
 
 describe('what is refused', () => {
@@ -122,6 +123,20 @@ describe('what is refused', () => {
       () => loadBloomFilter('' as unknown as Uint8Array),
       RangeError,
       'bytes must be a Uint8Array, got ""',
+    ],
+    ['no bytes', () => loadBloomFilter(new Uint8Array(0)), RangeError, noFilter],
+    ['47 bytes', () => loadBloomFilter(filter.toBytes().subarray(0, 47)), RangeError, noFilter],
+    [
+      'a header alone',
+      () => loadBloomFilter(filter.toBytes().subarray(0, 48)),
+      RangeError,
+      `bytes must be those of a Bloom filter, but they are 48 bytes where ${filter.byteLength} are said to be`,
+    ],
+    [
+      'a bit that was changed',
+      () => loadBloomFilter(filter.toBytes().map((byte, at) => (at === 50 ? byte ^ 4 : byte))),
+      RangeError,
+      'bytes must be those of a Bloom filter, but their bits are damaged',
     ],
     [
       'a missing secret',
@@ -244,6 +259,16 @@ describe('what is refused', () => {
     const longer = new SharedArrayBuffer(buffer.byteLength + 4);
     new Uint8Array(longer).set(new Uint8Array(buffer));
     expect(() => attachBloomFilter(longer)).toThrow(/^bytes must be those of a Bloom filter, but they are \d+ bytes/);
+  });
+
+  it('is every buffer where there is no shared memory', () => {
+    vi.stubGlobal('SharedArrayBuffer', undefined);
+    try {
+      expect(() => attachBloomFilter(filter.buffer as SharedArrayBuffer)).toThrow('buffer must be a SharedArrayBuffer');
+      expect(loadBloomFilter(filter.toBytes()).add('key')).toBe(true);
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   it('is no rate, size or number at the edge of what is said', () => {
