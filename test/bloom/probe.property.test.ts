@@ -92,6 +92,24 @@ describe('the bits of a key', () => {
     );
   });
 
+  it('are all that is looked at, in filters of any size', () => {
+    for (const isBlocked of [true, false]) {
+      for (const bits of [512, 2 ** 26]) {
+        let [reads, writes] = [0, 0];
+        const words = new Proxy(new Int32Array(bits / 32), {
+          get: (target, at) => (reads++, Reflect.get(target, at) as unknown),
+          set: (target, at, value) => (writes++, Reflect.set(target, at, value)),
+        });
+        const filter = { words, isShared: false, ...placesOf({ bits, hashes: 7, isBlocked }) };
+        const key = { a: 0x9e3779b1, b: 0x7feb352d, c: 0x2545f491, d: 0 };
+        expect(setBits(filter, key)).toBe(true);
+        expect([reads, writes]).toEqual([7, 7]);
+        expect(testBits(filter, key)).toBe(true);
+        expect([reads, writes]).toEqual([14, 7]);
+      }
+    }
+  });
+
   it('reach every sixteenth of a filter of 2^32 bits, the upper half too', () => {
     for (const isBlocked of [true, false]) {
       const places = placesOf({ bits: 2 ** 32, hashes: 8, isBlocked });
