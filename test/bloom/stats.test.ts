@@ -1,12 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BloomFilter } from '../../src/bloom/index.ts';
-import {
-  bloomSize,
-  createBinaryFuse,
-  createBloomFilter,
-  createRotatingBloom,
-  createScalableBloom,
-} from '../../src/bloom/index.ts';
+import { bloomSize, createBloomFilter, createRotatingBloom, createScalableBloom } from '../../src/bloom/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
 import { filled, layouts } from './kit.ts';
 
@@ -185,29 +179,5 @@ describe('the generations of createRotatingBloom', () => {
     expect(filter.stats().saturated).toBe(true);
     clock.stall(50);
     expect(filter.stats().saturated).toBe(false);
-  });
-});
-
-describe('the slots of createBinaryFuse', () => {
-  // Sizes as in the reference implementation of the authors: binaryfusefilter.h of github.com/FastFilter/xor_singleheader.
-  it.each([1, 2, 3, 10, 100, 1000, 5000, 20_000, 100_000])('are as many as the paper has for %s keys', (count) => {
-    const size = Math.max(count, 2);
-    const segment = 2 ** Math.floor(Math.log(size) / Math.log(3.33) + 2.25);
-    const factor = Math.max(1.125, 0.875 + (0.25 * Math.log(1e6)) / Math.log(size));
-    const segments = Math.max(1, Math.ceil((size * factor) / segment) - 2);
-    const keys = Array.from({ length: count }, (_, k) => k);
-    for (const bits of [8, 16] as const) {
-      const filter = createBinaryFuse(keys, { bits });
-      const slots = (segments + 2) * segment;
-      // A twentieth more for a set that four seeds in a row could not peel.
-      expect(filter.byteLength).toBeGreaterThanOrEqual((slots * bits) / 8);
-      expect(filter.byteLength).toBeLessThanOrEqual((1.06 * slots * bits) / 8);
-      expect(filter.toBytes()).toHaveLength(48 + filter.byteLength);
-    }
-  });
-
-  it('count eight bits unless told', () => {
-    expect(createBinaryFuse(['a', 'b']).falsePositiveRate).toBe(2 ** -8);
-    expect(createBinaryFuse(['a', 'b'], {}).byteLength).toBe(createBinaryFuse(['a', 'b'], { bits: 8 }).byteLength);
   });
 });
