@@ -35,13 +35,13 @@ export function buildFuse(keys: readonly BloomKey[], bits: 8 | 16): BuiltFuse {
   }
 }
 
-export function fuseSlots({
-  bits,
-  segment,
-  span,
-}: Pick<FuseShape, 'bits' | 'segment' | 'span'>): Uint8Array | Uint16Array {
-  const length = span + 2 * segment;
-  return bits === 8 ? new Uint8Array(length) : new Uint16Array(length);
+/** How many slots a filter has. */
+export function slotsOf({ segment, span }: Pick<FuseShape, 'segment' | 'span'>): number {
+  return span + 2 * segment;
+}
+
+export function fuseSlots(shape: FuseShape): Uint8Array | Uint16Array {
+  return shape.bits === 8 ? new Uint8Array(slotsOf(shape)) : new Uint16Array(slotsOf(shape));
 }
 
 /**
@@ -114,7 +114,7 @@ interface Peeling {
 
 function peel(words: Int32Array, shape: FuseShape): Peeling | undefined {
   const { count } = shape;
-  const length = shape.span + 2 * shape.segment;
+  const length = slotsOf(shape);
   const users = new Int32Array(length);
   // The xor of the numbers of the keys that use a slot: of the last one left, its number.
   const numbers = new Int32Array(length);

@@ -2,7 +2,7 @@ import { oneOf, refuse } from '../core/check.ts';
 import type { Hash128 } from '../core/hash.ts';
 import { hashBytes, newHash128 } from '../core/hash.ts';
 import type { BloomKey, Hasher } from './key.ts';
-import { buildFuse, fuseSlots, hashForFuse } from './fuse-build.ts';
+import { buildFuse, fuseSlots, hashForFuse, slotsOf } from './fuse-build.ts';
 
 /** Options of {@link createBinaryFuse}. */
 export interface BinaryFuseOptions {
@@ -94,8 +94,9 @@ export function loadBinaryFuse(bytes: Uint8Array): StaticFilter {
     segment: view.getUint32(16, true),
     span: view.getUint32(20, true),
   };
+  const length = HEADER + (slotsOf(shape) * bits) / 8;
+  if (bytes.length !== length) return damaged('their length is not what they say');
   const slots = fuseSlots(shape);
-  if (bytes.length !== HEADER + slots.byteLength) return damaged('their length is not what they say');
   for (let at = 0; at < slots.length; at++) {
     slots[at] = bits === 8 ? bytes[HEADER + at]! : view.getUint16(HEADER + 2 * at, true);
   }

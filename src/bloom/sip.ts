@@ -18,7 +18,8 @@ export function sipText(out: Hash128, text: string, key: SipKey): void {
   let v1 = key[1] ^ 0xee;
   let v2 = key[0] ^ 0x6c796765;
   let v3 = key[1] ^ 0x74656462;
-  // All character codes seen, or'ed, two to a word.
+  // All character codes seen, or'ed, two to a word. Shifts look at the last five bits only, so that at the end `next`
+  // need not be counted from `at`, a multiple of four.
   let codes = 0;
   for (let at = 0; at <= length; at += 4) {
     let word = length << 24;
@@ -31,7 +32,7 @@ export function sipText(out: Hash128, text: string, key: SipKey): void {
       for (let next = at; next < length; next++) {
         const code = text.charCodeAt(next);
         codes |= code;
-        word |= code << ((next - at) << 3);
+        word |= code << (next << 3);
       }
     }
     v3 ^= word;
@@ -67,7 +68,7 @@ export function sipBytes(out: Hash128, bytes: Uint8Array, key: SipKey, length: n
     let word = length << 24;
     if (at + 4 <= length) {
       word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-    } else for (let next = at; next < length; next++) word |= bytes[next]! << ((next - at) << 3);
+    } else for (let next = at; next < length; next++) word |= bytes[next]! << (next << 3);
     v3 ^= word;
     v0 = (v0 + v1) | 0;
     v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;

@@ -112,7 +112,7 @@ function smallest(
     }
     return best;
   };
-  let low = from - 1;
+  let low = from;
   let high = from;
   while (rateAt(high) > target) {
     if (high === most) return undefined;
@@ -150,7 +150,8 @@ function rateOf(keys: number, blocks: number, size: number, hashes: number): num
   let sum = 0;
   for (const step of [1, -1]) {
     let weight = 1;
-    for (let load = mode; load >= 0 && load <= keys && weight > 1e-17; load += step) {
+    // Beyond no key and all of them the weight is 0.
+    for (let load = mode; weight > 1e-17; load += step) {
       // The mode belongs to the way up.
       if (step > 0 || load < mode) {
         weights += weight;

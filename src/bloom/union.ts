@@ -1,5 +1,6 @@
 import { BitFilter, createBitFilter } from './bit-filter.ts';
 import type { BloomFilter } from './bloom-filter.ts';
+import type { Header } from './header.ts';
 
 /**
  * The filter of all keys of `a` and `b`, bit for bit as if they had been added to one. It has the
@@ -22,18 +23,20 @@ export function unionBloom(a: BloomFilter, b: BloomFilter): BloomFilter {
   if (!(a instanceof BitFilter && b instanceof BitFilter)) {
     throw new TypeError('a and b must be filters that createBloomFilter, loadBloomFilter or attachBloomFilter made');
   }
-  const left = a.header;
-  const right = b.header;
-  for (const setting of ['bits', 'hashes', 'isBlocked'] as const) {
-    if (left[setting] !== right[setting]) refusePair(setting, left[setting], right[setting]);
+  const theirs = settingsOf(b.header);
+  for (const [setting, value] of Object.entries(settingsOf(a.header))) {
+    if (value !== theirs[setting]) refusePair(`${setting}, got ${value} and ${theirs[setting]}`);
   }
-  if (left.hasher.id !== right.hasher.id) refusePair('seed or secret');
-  const union = createBitFilter(left, false);
+  if (a.header.hasher.id !== b.header.hasher.id) refusePair('seed or secret');
+  const union = createBitFilter(a.header, false);
   for (let at = 0; at < union.words.length; at++) union.words[at] = a.words[at]! | b.words[at]!;
   return union;
 }
 
-function refusePair(setting: string, left?: string | number | boolean, right?: string | number | boolean): never {
-  const got = left === undefined ? '' : `, got ${left} and ${right}`;
-  throw new RangeError(`a and b must have the same ${setting}${got}`);
+function settingsOf({ bits, hashes, isBlocked }: Header): Record<string, number | string> {
+  return { bits, hashes, layout: isBlocked ? 'blocked' : 'standard' };
+}
+
+function refusePair(setting: string): never {
+  throw new RangeError(`a and b must have the same ${setting}`);
 }

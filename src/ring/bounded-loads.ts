@@ -54,9 +54,7 @@ export function createBoundedLoads(ring: Ring, options: BoundedLoadsOptions): Bo
   };
   const add = (id: string, count: number): void => {
     total += count;
-    const now = load(id) + count;
-    if (now > 0) loads.set(id, now);
-    else loads.delete(id);
+    loads.set(id, load(id) + count);
   };
   return {
     load,

@@ -21,7 +21,7 @@ export function renderSvg({ nodes, nodeAt, key }: Picture, width: number): strin
   };
   const parts = arcs(nodeAt).map(({ from, to, node }) => {
     const [a, b] = [from / PARTS, to / PARTS];
-    return `<path d="M${at(a, outer)}A${outer} ${outer} 0 ${to - from > PARTS / 2 ? 1 : 0} 1 ${at(b, outer)}" stroke="${colorOf(node)}"/>`;
+    return `<path d="M${at(a, outer)}A${outer} ${outer} 0 0 1 ${at(b, outer)}" stroke="${colorOf(node)}"/>`;
   });
   const marks: string[] = [];
   if (key) {
@@ -53,7 +53,7 @@ ${[...marks, ...list].join('\n')}
 `;
 }
 
-/** Stretches of the circle with one owner; two at least, since an arc cannot end where it begins. */
+/** Stretches of the circle with one owner, none longer than half of it: an arc cannot end where it begins. */
 function arcs(nodeAt: (turn: number) => number): { from: number; to: number; node: number }[] {
   const found: { from: number; to: number; node: number }[] = [];
   for (let part = 0; part < PARTS; part++) {

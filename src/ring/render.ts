@@ -34,7 +34,7 @@ export interface RenderOptions {
 export interface Picture {
   /** Nodes sorted by id. */
   readonly nodes: readonly { readonly id: string; readonly share: number }[];
-  /** The index of the node at a turn from 0 at the top, clockwise, to 1. */
+  /** The index of the node at a turn from 0 at the top, clockwise, to below 1. */
   readonly nodeAt: (turn: number) => number;
   /** The turn of the key, and the turns of the points at which its nodes are found. */
   readonly key:
@@ -71,9 +71,10 @@ export function renderRing(ring: Ring, options: RenderOptions = {}): string {
 function pictureOf(ring: Ring, key: RingKey | undefined, replicas: number): Picture {
   const { circle, seed } = insideOf(ring);
   const nodes = [...ring.ownership()].map(([id, share]) => ({ id, share })).sort((x, y) => (x.id < y.id ? -1 : 1));
-  const numbers = new Map(nodes.map(({ id }, number) => [id, number]));
-  const ownerAt = (position: number): string => circle.ids[circle.words[find(circle, position)]! & circle.mask] ?? '';
-  const nodeAt = (turn: number): number => numbers.get(ownerAt(Math.floor((turn % 1) * 2 ** 32))) ?? -1;
+  const numbers = new Map<string | undefined, number>(nodes.map(({ id }, number) => [id, number]));
+  const ownerAt = (position: number): string | undefined =>
+    circle.ids[circle.words[find(circle, position)]! & circle.mask];
+  const nodeAt = (turn: number): number => numbers.get(ownerAt(Math.floor(turn * 2 ** 32))) ?? -1;
   if (key === undefined) return { nodes, nodeAt, key: undefined };
   const position = hashKey(key, seed) >>> 0;
   const ids = take(circle, find(circle, position), replicas, false);

@@ -83,6 +83,8 @@ describe('a key', () => {
       [Number.MIN_SAFE_INTEGER, BigInt(Number.MIN_SAFE_INTEGER)],
       [-0, 0n],
       [258, Uint8Array.of(2, 1, 0, 0, 0, 0, 0, 0)],
+      [-(2n ** 63n), Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 128)],
+      [2n ** 64n - 1n, new Uint8Array(8).fill(255)],
       [-2n, Uint8Array.of(254, 255, 255, 255, 255, 255, 255, 255)],
     ];
     for (const secret of [undefined, new Uint8Array(8)]) {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BloomOptions } from '../../src/bloom/index.ts';
-import { attachBloomFilter, createBloomFilter, loadBloomFilter } from '../../src/bloom/index.ts';
+import { attachBloomFilter, createBloomFilter, loadBloomFilter, unionBloom } from '../../src/bloom/index.ts';
 import { anyOptions, canShare, filled, layouts, secretOf } from './kit.ts';
 
 const options: BloomOptions = { capacity: 20, falsePositiveRate: 0.01 };
@@ -86,6 +86,13 @@ describe('loadBloomFilter', () => {
         ]);
       }),
     );
+  });
+
+  it.skipIf(!canShare)('takes memory of its own that is not shared, whatever the filter was', () => {
+    const shared = createBloomFilter({ ...options, shared: true });
+    expect(shared.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(loadBloomFilter(shared.toBytes()).buffer).toBeInstanceOf(ArrayBuffer);
+    expect(unionBloom(shared, shared).buffer).toBeInstanceOf(ArrayBuffer);
   });
 
   it('reads a filter with a secret only with that secret, which its bytes do not hold', () => {

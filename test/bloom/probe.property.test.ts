@@ -45,6 +45,23 @@ describe('the bits of a key', () => {
     );
   });
 
+  it('are in the block that the first word of the hash falls into, at every border between two blocks', () => {
+    for (const blocks of [1, 2, 3, 1000, 40_000, 65_534, 65_535, 65_536, 65_537, 2 ** 23]) {
+      const places = placesOf({ bits: blocks * 512, hashes: 1, isBlocked: true });
+      for (const block of new Set([0, 1, 2, blocks >> 1, blocks - 1])) {
+        if (block >= blocks) continue;
+        // The first and the last of the 2^32 words that fall into the block.
+        const [first, last] = [block, block + 1].map((at) => Math.ceil((at * 2 ** 32) / blocks)) as [number, number];
+        const found = [first - 1, first, last - 1, last].map((a) =>
+          Math.floor(positionsOf(places, { a: a | 0, b: 0, c: 0, d: 0 })[0]! / 512),
+        );
+        expect(found.slice(1, 3)).toEqual([block, block]);
+        if (block > 0) expect(found[0]).toBe(block - 1);
+        if (block < blocks - 1) expect(found[3]).toBe(block + 1);
+      }
+    }
+  });
+
   it('are exactly those that are set and tested', () => {
     fc.assert(
       fc.property(
@@ -73,6 +90,24 @@ describe('the bits of a key', () => {
         },
       ),
     );
+  });
+
+  it('are all that is looked at, in filters of any size', () => {
+    for (const isBlocked of [true, false]) {
+      for (const bits of [512, 2 ** 26]) {
+        let [reads, writes] = [0, 0];
+        const words = new Proxy(new Int32Array(bits / 32), {
+          get: (target, at) => (reads++, Reflect.get(target, at) as unknown),
+          set: (target, at, value) => (writes++, Reflect.set(target, at, value)),
+        });
+        const filter = { words, isShared: false, ...placesOf({ bits, hashes: 7, isBlocked }) };
+        const key = { a: 0x9e3779b1, b: 0x7feb352d, c: 0x2545f491, d: 0 };
+        expect(setBits(filter, key)).toBe(true);
+        expect([reads, writes]).toEqual([7, 7]);
+        expect(testBits(filter, key)).toBe(true);
+        expect([reads, writes]).toEqual([14, 7]);
+      }
+    }
   });
 
   it('reach every sixteenth of a filter of 2^32 bits, the upper half too', () => {

@@ -103,6 +103,22 @@ describe('sipText and sipBytes', () => {
     );
   });
 
+  it('read every character and byte, wherever one that is not ASCII may be', () => {
+    for (let length = 0; length < 60; length++) {
+      for (let at = 0; at < Math.max(length, 1); at++) {
+        for (const other of ['\u007f', '\u0080', '\u4e2d']) {
+          const text = Array.from({ length }, (_, k) => (k === at ? other : String.fromCharCode(97 + (k % 26)))).join(
+            '',
+          );
+          const bytes = new TextEncoder().encode(text);
+          const expected = halfSipHash(1, 3, 2, vectorKey, bytes);
+          expect(ours((out) => sipText(out, text, vectorKey))).toEqual(expected);
+          expect(ours((out) => sipBytes(out, bytes, vectorKey))).toEqual(expected);
+        }
+      }
+    }
+  });
+
   it('hash lone surrogates as their own three bytes', () => {
     expect(ours((out) => sipText(out, '\ud800', vectorKey))).toEqual(
       halfSipHash(1, 3, 2, vectorKey, Uint8Array.of(0xed, 0xa0, 0x80)),

@@ -47,6 +47,15 @@ describe('createBoundedLoads', () => {
     for (let k = 0; k < 10; k++) expect(loads.load(`node-${k}`)).toBe(100);
   });
 
+  it('spreads one hot key by weight, and none to a node without', () => {
+    const weights = { a: 1, b: 3, c: 0.5, d: 0 };
+    const ring = createRing({ nodes: Object.entries(weights).map(([id, weight]) => ({ id, weight })) });
+    const loads = createBoundedLoads(ring, { factor: 1 });
+    for (let k = 0; k < 90; k++) loads.acquire('hot');
+    expect(Object.keys(weights).map((id) => loads.load(id))).toEqual([20, 60, 10, 0]);
+    expect(loads.load('nobody')).toBe(0);
+  });
+
   it('gives the owner while it has room', () => {
     const ring = ringOf(5);
     for (let k = 0; k < 100; k++) {

@@ -56,6 +56,44 @@ describe('points at one position', () => {
     );
   });
 
+  it('are in that order whichever members they are of, one after the other', () => {
+    for (let count = 2; count <= 9; count++) {
+      for (let turn = 0; turn < 2 * count; turn++) {
+        const crowd = Array.from({ length: count }, (_, k) => ({
+          member: { id: `${(k * 5 + turn) % 9}`, tie: (k + turn) % 2 },
+          own: [7],
+        }));
+        expect(listed(circleOf(crowd))).toEqual(sorted(crowd));
+      }
+    }
+  });
+
+  it('are told from those at the same place of the next stretch', () => {
+    // Few points, so that a stretch is an eighth or a quarter of all positions.
+    for (const step of [2 ** 29, 2 ** 30, 2 ** 31]) {
+      const own = (count: number): number[] => Array.from({ length: count }, (_, k) => 5 + k * step);
+      for (const [one, other] of [
+        [own(1), own(2).slice(1)],
+        [own(2), own(1)],
+        [own(2).slice(1), own(1)],
+        [own(2), own(2)],
+      ]) {
+        const crowd = [
+          { member: { id: 'b', tie: 0 }, own: one! },
+          { member: { id: 'a', tie: 1 }, own: other! },
+        ];
+        for (const [stay, move] of [crowd, [...crowd].reverse()] as const) {
+          const [fewer, all] = [circleOf([stay!]), circleOf([stay!, move!])];
+          expect(listed(all)).toEqual(sorted(crowd));
+          if (fewer.bits !== all.bits) continue;
+          const positions = Uint32Array.from(move!.own);
+          expect(listed(revise(fewer, all.members, 1, positions, 1))).toEqual(sorted(crowd));
+          expect(listed(revise(all, fewer.members, 1, positions, -1))).toEqual(sorted([stay!]));
+        }
+      }
+    }
+  });
+
   it('are in that order also when a member comes or goes by copying', () => {
     fc.assert(
       fc.property(crowds, (crowd) => {
