@@ -24,7 +24,7 @@ describe('expiry', () => {
       maxLifetimeMs: 1_000,
       maxLifetimeJitter: 0.2,
       random: createSeededRandom(3),
-      destroy: ({ id }) => void lived.set(id, clock.now()),
+      destroy: ({ id }) => void lived.set(id, clock.now() - 5_000),
     });
     const leases = await Promise.all(Array.from({ length: 50 }, () => pool.acquire()));
     for (const lease of leases) lease.release();

@@ -47,7 +47,7 @@ describe('leaks', () => {
     await clock.advance(400);
     leases.push(await pool.acquire(), await pool.acquire());
     await clock.advance(5_000);
-    expect(seen).toEqual(['0 at 1000', '1 at 1400', '2 at 1800']);
+    expect(seen).toEqual(['0 at 6000', '1 at 6400', '2 at 6800']);
     expect(pool.stats()).toMatchObject({ leaked: 3, inUse: 3 });
   });
 
