@@ -165,7 +165,7 @@ describe('createOutlierDetector', () => {
   it('counts the failures of calls that were under way when their host was ejected for nothing', async () => {
     const clock = createVirtualClock();
     const detector = createOutlierDetector({ consecutiveFailures: 2, baseEjectionMs: 1000, clock });
-    detector.setHosts(['a', 'b']);
+    detector.setHosts(['a', 'b', 'c', 'd']);
     fail(detector, 'a', 6);
     await clock.advance(1000);
     expect(detector.isEjected('a')).toBe(false);
