@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createSeededRandom } from '../../src/testing/index.ts';
 import { gate } from '../support/gate.ts';
 import type { Thing } from './kit.ts';
-import { down, setup, stateOf, thing } from './kit.ts';
+import { down, setup, stateOf } from './kit.ts';
 
 describe('validate', () => {
   it('a resource is tested before it is lent, unless it was used within `validateAfterIdleMs`', async () => {
@@ -73,28 +73,6 @@ describe('validate', () => {
     }
   });
 
-  it('one failure makes every resource be tested that was idle then, whatever the bypass', async () => {
-    const tested: number[] = [];
-    const { pool } = setup({ max: 3, validate: ({ id }) => tested.push(id) > 0, validateAfterIdleMs: 10_000 });
-    const leases = await Promise.all([pool.acquire(), pool.acquire(), pool.acquire()]);
-    leases[0]!.release();
-    leases[1]!.release();
-    leases[2]!.destroy(down);
-    for (const lease of await Promise.all([pool.acquire(), pool.acquire()])) lease.release();
-    expect(tested).toEqual([1, 0]);
-    for (const lease of await Promise.all([pool.acquire(), pool.acquire()])) lease.release();
-    expect(tested).toEqual([1, 0]);
-  });
-
-  it('what was made after a breakage is no suspect', async () => {
-    let tests = 0;
-    const { pool } = setup({ validate: () => ++tests > 0 });
-    (await pool.acquire()).destroy(new Error('broken'));
-    await pool.warm(1);
-    (await pool.acquire()).release();
-    expect(tests).toBe(0);
-  });
-
   it('what is cleared while it is tested is not lent, however quick the test', async () => {
     let clears = 0;
     const { pool, ends } = setup({
@@ -107,45 +85,6 @@ describe('validate', () => {
     (await pool.acquire()).release();
     expect(await pool.use(({ id }) => id)).toBe(1);
     expect(ends()).toEqual(['0:clear']);
-  });
-
-  it('a failed create makes suspects of idle resources too', async () => {
-    const tested: number[] = [];
-    let isDown = false;
-    const made: Thing[] = [];
-    const { pool } = setup({
-      max: 3,
-      create: () => {
-        if (isDown) throw new Error('down');
-        return thing(made);
-      },
-      validate: ({ id }) => tested.push(id) > 0,
-    });
-    (await pool.acquire()).release();
-    isDown = true;
-    await expect(pool.warm(2)).rejects.toMatchObject({ code: 'ERR_POOL_CREATE' });
-    (await pool.acquire()).release();
-    expect(tested).toEqual([0]);
-    // Proven now.
-    (await pool.acquire()).release();
-    expect(tested).toEqual([0]);
-  });
-
-  it('after a breakage all suspects are tested at once, so that nobody pays one timeout after the other', async () => {
-    const { pool, clock } = setup({
-      max: 5,
-      validate: () => new Promise(() => {}),
-      validateAfterIdleMs: 1,
-      validateTimeoutMs: 100,
-      growth: 'adaptive',
-      maxConcurrentCreates: 1,
-    });
-    for (const lease of await Promise.all(Array.from({ length: 5 }, () => pool.acquire()))) lease.release();
-    clock.stall(1_000);
-    const waiting = pool.acquire();
-    await clock.advance(200);
-    expect(pool.stats().invalid).toBe(5);
-    expect(await stateOf(waiting)).toBe(5);
   });
 
   it('one who waits has one resource tested, and is served before a newcomer whose test is quicker', async () => {
@@ -223,5 +162,30 @@ describe('validate', () => {
     (await pool.acquire()).release();
     await clock.advance(100);
     expect(ends()).toEqual(['0:invalid']);
+  });
+
+  it('a direct hand-off is not tested while the bypass lasts, with a test or without one', async () => {
+    for (const options of [{ validate: () => false }, { validateAfterIdleMs: 0 }]) {
+      const { pool } = setup({ max: 1, ...options });
+      const lease = await pool.acquire();
+      const next = pool.acquire();
+      lease.release();
+      expect(await stateOf(next)).toBe(0);
+    }
+  });
+
+  it('what was reset is tested all the same where every reuse is', async () => {
+    const steps: string[] = [];
+    const { pool } = setup({
+      max: 1,
+      validateAfterIdleMs: 0,
+      validate: () => steps.push('validate') > 0,
+      reset: async () => void steps.push('reset'),
+    });
+    const lease = await pool.acquire();
+    const next = pool.acquire();
+    lease.release();
+    await next;
+    expect(steps).toEqual(['reset', 'validate']);
   });
 });
