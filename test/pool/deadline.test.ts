@@ -122,4 +122,16 @@ describe('deadline', () => {
     expect(error.name).toBe('PoolError');
     expect(JSON.stringify([pool, lease, error])).not.toContain('secret');
   });
+
+  it('neither `Infinity` nor a wait that ends at once sets a timer', async () => {
+    const { pool, clock } = setup({ max: 1 });
+    const lease = await pool.acquire();
+    const [endless, short] = [pool.acquire({ timeoutMs: Infinity }), pool.acquire({ timeoutMs: 100 })];
+    lease.release();
+    (await endless).release();
+    await flush();
+    expect(clock.pendingTimers).toBe(0);
+    (await short).release();
+    expect(clock.pendingTimers).toBe(0);
+  });
 });

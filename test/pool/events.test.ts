@@ -92,4 +92,46 @@ describe('events', () => {
     expect([ends(), other.ends()]).toEqual([['0:invalid'], ['0:reset']]);
     expect([pool.stats().invalid, other.pool.stats().invalid]).toEqual([1, 0]);
   });
+
+  it('do not take a resource that is merely invalid for a failed hook', async () => {
+    const { pool, events } = setup({ validate: () => false, validateAfterIdleMs: 0 });
+    (await pool.acquire()).release();
+    await pool.acquire();
+    expect(events.map(({ type }) => type)).toEqual([
+      'created',
+      'acquired',
+      'released',
+      'destroyed',
+      'created',
+      'acquired',
+    ]);
+  });
+
+  it('say nothing of how long one has waited who waited before anybody listened', async () => {
+    const { pool, clock } = setup({ max: 1 });
+    const lease = await pool.acquire();
+    const wait = pool.acquire();
+    await clock.advance(100);
+    const waits: number[] = [];
+    pool.onEvent((event) => event.type === 'acquired' && waits.push(event.waitMs));
+    lease.release();
+    await wait;
+    expect(waits).toEqual([0]);
+  });
+
+  it('go to each listener until it is taken away, the same function twice included', async () => {
+    const { pool } = setup();
+    const seen: string[] = [];
+    const listener = ({ type }: { readonly type: string }): void => void seen.push(type);
+    const stops = [pool.onEvent(listener), pool.onEvent(listener)];
+    const lease = await pool.acquire();
+    expect(seen).toEqual(['created', 'created', 'acquired', 'acquired']);
+    seen.length = 0;
+    stops[0]!();
+    lease.release();
+    expect(seen).toEqual(['released']);
+    stops[1]!();
+    await pool.acquire();
+    expect(seen).toEqual(['released']);
+  });
 });

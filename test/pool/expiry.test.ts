@@ -101,16 +101,45 @@ describe('expiry', () => {
   });
 
   it('reads no clock where no option needs it', async () => {
-    let reads = 0;
-    const { pool, clock } = setup({ onEvent: undefined as never });
-    const { now } = clock;
-    clock.now = () => {
-      reads++;
-      return now.call(clock);
-    };
-    (await pool.acquire()).release();
-    const before = reads;
-    for (let k = 0; k < 10; k++) (await pool.acquire()).release();
-    expect(reads).toBe(before);
+    const validate = (): boolean => true;
+    for (const options of [
+      {},
+      { maxUses: 100 },
+      { validate, validateAfterIdleMs: 0 },
+      { validate, validateAfterIdleMs: Infinity },
+    ]) {
+      let reads = 0;
+      const { pool, clock } = setup(options);
+      const { now } = clock;
+      clock.now = () => {
+        reads++;
+        return now.call(clock);
+      };
+      (await pool.acquire()).release();
+      const before = reads;
+      for (let k = 0; k < 10; k++) (await pool.acquire()).release();
+      expect(reads).toBe(before);
+    }
+  });
+
+  it('looks at no more than a hundred resources per millisecond, however their times are spread', async () => {
+    let chance = 0;
+    const { pool, clock } = setup({
+      max: 1_000,
+      maxLifetimeMs: 1_000,
+      maxLifetimeJitter: 1,
+      random: () => (chance += 0.0005),
+    });
+    await pool.warm(1_000);
+    let looks = 0;
+    for (;;) {
+      const { nextTimerMs } = clock;
+      if (nextTimerMs === undefined) break;
+      looks++;
+      await clock.advance(nextTimerMs);
+    }
+    expect(pool.stats()).toMatchObject({ idle: 0, destroyed: 1_000 });
+    // A thousand different ends within 500 ms: 10 ms apart at first, and sooner as fewer are left.
+    expect(looks).toBeLessThan(200);
   });
 });

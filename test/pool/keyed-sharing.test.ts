@@ -53,7 +53,7 @@ describe('slots that keys share', () => {
   });
 
   it('what is about to come free is not made room for again', async () => {
-    const ends: Gate[] = [];
+    const ends: Gate<void>[] = [];
     const { pool } = keyed({ max: 3, destroy: () => ends[ends.push(gate()) - 1]!.promise });
     const leases = [await pool.acquire('a'), await pool.acquire('a'), await pool.acquire('b')];
     leases[0]!.release();

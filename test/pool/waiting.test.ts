@@ -45,6 +45,19 @@ describe('abort', () => {
     expect(caller.peak).toBe(1);
   });
 
+  it('an abort is heard by one who waits under a signal under which another has been served', async () => {
+    const { pool } = setup({ max: 1 });
+    const caller = new AbortController();
+    const lease = await pool.acquire();
+    const served = pool.acquire({ signal: caller.signal });
+    lease.release();
+    await served;
+    const [first, second] = [pool.acquire({ signal: caller.signal }), pool.acquire({ signal: caller.signal })];
+    caller.abort('enough');
+    expect(await Promise.all([first, second].map(errorOf))).toEqual(['enough', 'enough']);
+    expect(pool.stats()).toMatchObject({ aborted: 2, waiting: 0, inUse: 1 });
+  });
+
   it('an abort in the turn of a grant leaves the loan with the borrower', async () => {
     const { pool } = setup({ max: 1 });
     const lease = await pool.acquire();
