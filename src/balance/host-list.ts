@@ -11,7 +11,7 @@ const FIRST_SHARE = 0.1;
 export class Seat<H extends Host> {
   host: H;
   weight: number;
-  /** Where it stands in {@link HostList.seats}; -1 once it was taken out. */
+  /** Where it stands in {@link HostList.seats}, while it does. */
   at: number;
   inFlight: number = 0;
   /** When its slow start began; it has none when this is -Infinity. */
@@ -128,7 +128,6 @@ export abstract class HostList<H extends Host, S extends Seat<H> = Seat<H>> impl
     this.seats.splice(seat.at, 1);
     for (let at = seat.at; at < this.seats.length; at++) this.seats[at]!.at = at;
     this.removed(seat);
-    seat.at = -1;
     this.#report();
     return true;
   }

@@ -106,8 +106,7 @@ class FailureCounter implements OutlierDetector {
   setHosts(ids: Iterable<string>): void {
     const known = new Set(ids);
     for (const id of known)
-      if (!this.#records.has(id))
-        this.#records.set(id, { failures: 0, ejections: 0, untilMs: -Infinity, isOut: false });
+      if (!this.#records.has(id)) this.#records.set(id, { failures: 0, ejections: 0, untilMs: 0, isOut: false });
     for (const id of this.#records.keys())
       if (!known.has(id)) {
         this.#records.delete(id);
@@ -117,9 +116,9 @@ class FailureCounter implements OutlierDetector {
 
   record(id: string, isOk: boolean): void {
     const record = this.#records.get(id);
-    if (!record) return;
+    if (!record || (record.isOut && this.isEjected(id))) return;
     record.failures = isOk ? 0 : record.failures + 1;
-    if (record.failures < this.#threshold || record.isOut) return;
+    if (record.failures < this.#threshold) return;
     const nowMs = this.#takeBack();
     if (this.#out.size + 1 > Math.floor(this.#ratio * this.#records.size)) return;
     this.#eject(id, record, nowMs);

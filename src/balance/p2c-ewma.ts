@@ -119,7 +119,8 @@ class P2cEwma<H extends Host> extends HostList<H, TimedSeat<H>> {
   protected override changed(seat: TimedSeat<H>, nowMs: number, isOk?: boolean, durationMs: number = 0): void {
     if (isOk === undefined) return;
     const tookMs = isOk ? durationMs : Math.max(durationMs, this.#failurePenaltyMs);
-    const keep = seat.rttMs < 0 ? 0 : Math.exp((seat.stampMs - nowMs) / this.#decayMs);
+    const keep = Math.exp((seat.stampMs - nowMs) / this.#decayMs);
+    // Whatever is kept of the -1 of one that has never answered is less than any answer.
     seat.rttMs = tookMs > seat.rttMs * keep ? tookMs : seat.rttMs * keep + tookMs * (1 - keep);
     seat.stampMs = nowMs;
   }

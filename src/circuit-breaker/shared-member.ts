@@ -72,10 +72,10 @@ export class FleetMember implements SharedCircuit {
     const { random, syncIntervalMs } = terms;
     // With the node: copies of a virtual machine may draw alike.
     this.#holder = `${terms.node} ${random()}`;
-    const { state } = circuit;
     this.#unlisten = circuit.onEvent((event) => this.#note(event));
     circuit.trialGate = () => this.#mayTry();
-    if (state === 'open') this.#noteOpening();
+    // One that is open or half-open already: no recovery from before now is one of it.
+    this.#noteOpening();
     this.#arm(random() * syncIntervalMs);
     this.#start();
   }
@@ -204,7 +204,7 @@ export class FleetMember implements SharedCircuit {
       openForMs: state === 'open' && this.#isOwn && !this.#closing ? Math.min(retryAfterMs, LONGEST_MS) : 0,
       openedAgoMs: isOpen ? Math.max(nowMs - this.#openedAtMs, 0) : 0,
       quorum,
-      trial: state === 'half-open' && !this.#closing ? this.#trialRequest() : 'none',
+      trial: this.#closing ? 'none' : this.#trialRequest(),
       ttlMs,
       recoveredAgoMs: this.#recovery && nowMs - this.#recovery.atMs,
       fencingToken: this.#recovery?.fencingToken ?? 0,
@@ -222,8 +222,7 @@ export class FleetMember implements SharedCircuit {
     const { state } = circuit;
     if (moves !== this.#moves) return;
     if (view.trialsForMs > 0 && state === 'half-open') this.#hold(view, sentMs);
-    const isStanding = state === 'open' || state === 'half-open';
-    if (isStanding && view.recoveredAgoMs < report.openedAgoMs) {
+    if (view.recoveredAgoMs < report.openedAgoMs) {
       this.#act(() => {
         // By way of half-open, so that admission ramps up where that is asked for.
         if (state === 'open') circuit.trip(0);

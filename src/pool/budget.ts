@@ -107,7 +107,6 @@ export class Budget<T> implements Share<T> {
     }
     if (floor.size + floor.queue.length + floor.workshop.late > 0 || floor.supply.isResting) return;
     this.#accounts.delete(floor);
-    this.#hungry.delete(floor);
     this.#forget(floor);
   }
 
@@ -136,7 +135,7 @@ export class Budget<T> implements Share<T> {
   #isBehind(floor: Floor<T>, coming: number): boolean {
     let ahead = -coming;
     for (const other of this.#hungry) {
-      if (other !== floor && goesFirst(other, floor)) ahead += this.#appetite(other);
+      if (goesFirst(other, floor)) ahead += this.#appetite(other);
     }
     return ahead > 0;
   }
@@ -155,21 +154,23 @@ export class Budget<T> implements Share<T> {
       if (this.#used < this.#max) {
         this.#hungry.delete(next);
         next.pump();
-      } else if (wanted <= this.#destroying || !this.#evict()) {
+      } else {
+        if (wanted > this.#destroying) this.#evict();
         return;
       }
     }
   }
 
-  /** Destroys the resource that has been idle for longest. False when none is idle. */
-  #evict(): boolean {
-    const [entry] = this.#idle;
-    if (!entry) return false;
+  /** Destroys the resource that has been idle for longest, if any is. That is a change, which sets off the next look. */
+  #evict(): void {
+    let [entry] = this.#idle;
+    if (!entry) return;
+    // A test in the background puts a resource at the end of those that are idle, however long it has been so.
+    if ((entry.plan?.keepaliveMs ?? Infinity) < Infinity)
+      for (const other of this.#idle) if (other.sinceMs < entry.sinceMs) entry = other;
     const floor = entry.keeper as Floor<T>;
     floor.idle.remove(entry);
     floor.workshop.destroy(entry, 'evicted');
-    if (this.#accounts.has(floor)) this.#note(floor);
-    return true;
   }
 }
 

@@ -19,7 +19,7 @@ export class Closing<T> {
     const floor = this.#floor;
     if (!drain) floor.rejectAll('closed', () => floor.closedError());
     floor.warmers.fail(floor.closedError());
-    if (graceMs < Infinity && this.#resolve) {
+    if (graceMs < Infinity) {
       if (this.#hasGrace) floor.settings.clock.clearTimeout(this.#graceTimer);
       this.#hasGrace = true;
       this.#graceTimer = floor.settings.clock.setTimeout(() => this.#force(), graceMs);

@@ -83,7 +83,7 @@ export class Floor<T> extends Premises<T> {
       entry.trust = this.health.breakages;
       // Nobody else is concerned by what lies idle while nobody waits, or went to one of several who do.
       const isQuiet = this.#comeBack(entry, nowMs, 'returned');
-      if (isQuiet && !this.#closing && !this.share) return;
+      if (isQuiet && !this.share) return;
     }
     this.pump();
   }
@@ -99,7 +99,7 @@ export class Floor<T> extends Premises<T> {
   }
 
   override made(entry: Entry<T>, tookMs: number): void {
-    this.supply.succeeded(tookMs, this.max);
+    this.supply.succeeded(tookMs);
     this.#comeBack(entry, this.now(), 'made');
     this.pump();
   }
@@ -176,7 +176,7 @@ export class Floor<T> extends Premises<T> {
       this.#mustPump = false;
       this.#serve();
       if (this.#closing && this.queue.length === 0) this.#closing.windUp();
-      else while (this.#mayCreate()) this.#create();
+      else while (this.#mayCreate()) this.workshop.create(this.generation, this.supply.round);
     }
     this.#isPumping = false;
     this.#settle();
@@ -209,11 +209,6 @@ export class Floor<T> extends Premises<T> {
       !this.#closing &&
       (alive + creating < Math.max(this.min, this.warmers.target) || idle.length + Math.max(0, -uncovered) < minIdle);
     return (isShort || supply.wants(uncovered, creating, alive)) && (!this.share || this.share.mayCreate(this));
-  }
-
-  #create(): void {
-    this.workshop.create(this.generation, this.supply.round);
-    this.#serve();
   }
 
   /** Nothing more can be done now. */

@@ -16,7 +16,7 @@ export class Health {
   readonly #isTested: boolean;
   /** Whether any rule needs the time. */
   readonly isTimed: boolean;
-  /** Whether there is any rule. */
+  /** Whether there is any rule for what is idle. */
   readonly hasRules: boolean;
   /** Whether every reuse is tested, one by somebody who waited included. */
   readonly isAlwaysTested: boolean;
@@ -30,7 +30,7 @@ export class Health {
     this.isAlwaysTested = isTested && validateAfterIdleMs === 0;
     const isBypassed = isTested && validateAfterIdleMs > 0 && validateAfterIdleMs < Infinity;
     this.isTimed = isBypassed || Math.min(idleTimeoutMs, maxLifetimeMs, keepaliveMs) < Infinity;
-    this.hasRules = this.isTimed || isTested || rules.maxUses < Infinity;
+    this.hasRules = this.isTimed || isTested;
   }
 
   /** The plan of a resource made now, if any option limits it; `chance` is its one draw. */

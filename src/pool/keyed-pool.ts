@@ -104,11 +104,10 @@ class PoolOfPools<K, T> implements KeyedPool<K, T> {
   #forget(floor: Floor<T>): void {
     if (!this.#keys.has(floor)) return;
     const key = this.#keys.get(floor) as K;
-    const kept = this.#pools.get(key);
-    if (kept?.floor !== floor) return;
+    const { pool } = this.#pools.get(key)!;
     this.#pools.delete(key);
     this.#keys.delete(floor);
-    this.#past = sum([this.#past, kept.pool.stats()]);
+    this.#past = sum([this.#past, pool.stats()]);
   }
 
   /** Calls a pool, which may have nothing and nobody afterwards. */

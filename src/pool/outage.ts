@@ -37,12 +37,11 @@ export class Outage {
     return Math.max(1, (boundMs * (1 + guarded(0.5, this.#random))) / 2);
   }
 
-  /** A create succeeded while there may be `max` resources. */
-  succeed(max: number): void {
-    if (this.limit === Infinity) return;
+  /** A create succeeded. */
+  succeed(): void {
     this.#failures = 0;
     this.error = undefined;
     this.isResting = false;
-    this.limit = this.limit < max ? this.limit + 1 : Infinity;
+    this.limit++;
   }
 }

@@ -106,8 +106,11 @@ export abstract class Premises<T> implements Customer<T> {
   rejectAll(reason: 'closed' | 'create', error: () => PoolError): void {
     // No more than wait now: a listener may acquire again.
     for (let left = this.queue.length; left > 0; left--) {
+      const waiter = this.queue.shift();
+      // Or it may have closed the pool, which turns away the rest.
+      if (!waiter) return;
       this.rejected++;
-      this.queue.shift()?.reject(error());
+      waiter.reject(error());
       this.tell({ type: 'rejected', reason });
     }
   }

@@ -45,6 +45,6 @@ export function recommendPoolSize(load: PoolLoad): number {
     blocked = (onLoan * blocked) / (size + onLoan * blocked);
     const spare = size - onLoan;
     const waitMs = (size * blocked * holdMs) / ((spare + onLoan * blocked) * spare);
-    if (size >= least && spare > 0 && (waitMs <= maxWaitMs || blocked === 0)) return size;
+    if (size >= least && spare > 0 && waitMs <= maxWaitMs) return size;
   }
 }

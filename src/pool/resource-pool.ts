@@ -131,7 +131,7 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     const { dueMs = Infinity } = waiter;
     const nowMs = this.#settings.clock.now();
     // The loop has stood still since: one more turn, as for a timer that is late.
-    waiter.queue?.date(waiter, nowMs - dueMs > LATE_MS ? nowMs + 1 : dueMs);
+    waiter.queue!.date(waiter, nowMs - dueMs > LATE_MS ? nowMs + 1 : dueMs);
   }
 
   timedOut(waiter: AcquireWaiter<never>): void {
@@ -193,7 +193,6 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     const floor = this.#floor;
     floor.generation++;
     floor.discard(floor.idle.length, 'clear');
-    floor.pump();
   }
 
   resize(limits: PoolLimits): void {

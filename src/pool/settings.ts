@@ -64,7 +64,7 @@ export function settingsOf<T>(options: PoolOptions<T>): PoolSettings<T> {
   for (const [key, fallback, least, most = Infinity, isWhole] of NUMBERS) {
     const value = (options as unknown as Record<string, number | undefined>)[key];
     const number = value === undefined ? fallback : value;
-    numbers[key] = number === Infinity && most === Infinity ? number : amount(key, number, least, most, isWhole);
+    numbers[key] = amount(key, number, least, most, isWhole);
   }
   if (numbers['keepaliveMs']! < Infinity && !options.validate) refuse('validate', 'given with keepaliveMs', undefined);
   return {

@@ -16,8 +16,8 @@ class Alarm {
     this.#onRing = onRing;
   }
 
+  /** To be called while it is not set. */
   set(ms: number): void {
-    this.clear();
     this.isSet = true;
     this.#timer = this.#clock.setTimeout(() => {
       this.isSet = false;
@@ -77,10 +77,10 @@ export class Supply {
   }
 
   /** A create took `ms`. */
-  succeeded(ms: number, max: number): void {
+  succeeded(ms: number): void {
     this.#growth.connected(ms);
-    this.#outage.succeed(max);
-    if (!this.#outage.isResting) this.#rest.clear();
+    this.#outage.succeed();
+    this.#rest.clear();
   }
 
   /** A create failed. Answers for how long creates pause; 0 when they do so already because of its like. */

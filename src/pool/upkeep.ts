@@ -62,8 +62,7 @@ export class Upkeep<T> {
     for (const [entry, lease] of leaks) this.#report(entry, lease, nowMs);
     // At most a hundred resources are looked at per millisecond, however their times are spread.
     const dueMs = Math.max(Math.min(idleDueMs, loanDueMs), nowMs + floor.size / 100);
-    if (dueMs < Infinity && !floor.isClosing) this.#remind(dueMs, nowMs);
-    floor.pump();
+    if (!floor.isClosing) this.#remind(dueMs, nowMs);
   }
 
   /** Hands on what is due among the idle, and answers when to look again. */

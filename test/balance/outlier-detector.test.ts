@@ -55,6 +55,29 @@ describe('createOutlierDetector', () => {
     await clock.advance(2500);
     fail(detector, 'a');
     expect(lengths.at(-1)).toBe(1000);
+    // Back for as long as it was out, less a moment.
+    await clock.advance(1000 + 999);
+    fail(detector, 'a');
+    await clock.advance(2000 + 1999);
+    fail(detector, 'a');
+    expect(lengths.slice(-3)).toEqual([1000, 2000, 2500]);
+  });
+
+  it('takes back whose time is over before it says who is ejected, and goes on when its clock is set back', async () => {
+    const clock = createVirtualClock();
+    const detector = createOutlierDetector({ consecutiveFailures: 1, baseEjectionMs: 1000, clock });
+    detector.setHosts(['a', 'b']);
+    fail(detector, 'a');
+    await clock.advance(400);
+    expect(detector.ejected).toEqual(['a']);
+    for (let k = 0; k < 2; k++) {
+      clock.setNow(-1e6 * (k + 1));
+      expect(detector.ejected).toEqual(['a']);
+      await clock.advance(299);
+      expect(detector.ejected).toEqual(['a']);
+    }
+    await clock.advance(2);
+    expect(detector.ejected).toEqual([]);
   });
 
   it('never has more than its share of the hosts ejected, right after an ejection', () => {
@@ -101,32 +124,63 @@ describe('createOutlierDetector', () => {
     detector.uneject('stranger');
   });
 
-  it('takes a host back by hand, as good as new', async () => {
-    const clock = createVirtualClock();
-    const lengths: number[] = [];
-    const detector = createOutlierDetector({
-      consecutiveFailures: 1,
-      baseEjectionMs: 1000,
-      clock,
-      onEvent: (event) => event.type === 'ejected' && lengths.push(event.forMs),
-    });
+  it('counts neither the failures nor the share of a host that was gone meanwhile', () => {
+    const detector = createOutlierDetector({ consecutiveFailures: 2, maxEjectionRatio: 0.5 });
     detector.setHosts(['a', 'b']);
     fail(detector, 'a');
+    detector.setHosts(['b']);
+    fail(detector, 'b', 2);
+    expect(detector.ejected).toEqual([]);
+    detector.setHosts(['a', 'b']);
+    fail(detector, 'a');
+    expect(detector.ejected).toEqual([]);
+    fail(detector, 'a');
+    expect(detector.ejected).toEqual(['a']);
+  });
+
+  it('takes a host back by hand, as good as new', async () => {
+    const clock = createVirtualClock();
+    const events: OutlierEvent[] = [];
+    const detector = createOutlierDetector({
+      consecutiveFailures: 2,
+      baseEjectionMs: 1000,
+      clock,
+      onEvent: (event) => events.push(event),
+    });
+    detector.setHosts(['a', 'b']);
+    fail(detector, 'a', 2);
     detector.uneject('a');
     expect(detector.isEjected('a')).toBe(false);
     fail(detector, 'a');
-    expect(lengths).toEqual([1000, 1000]);
+    // One that was not out stays as it is.
+    detector.uneject('a');
+    fail(detector, 'a');
+    expect(events).toEqual([
+      { type: 'ejected', id: 'a', forMs: 1000 },
+      { type: 'returned', id: 'a' },
+      { type: 'ejected', id: 'a', forMs: 1000 },
+    ]);
   });
 
   it('counts the failures of calls that were under way when their host was ejected for nothing', async () => {
     const clock = createVirtualClock();
     const detector = createOutlierDetector({ consecutiveFailures: 2, baseEjectionMs: 1000, clock });
-    detector.setHosts(['a', 'b']);
+    detector.setHosts(['a', 'b', 'c', 'd']);
     fail(detector, 'a', 6);
     await clock.advance(1000);
     expect(detector.isEjected('a')).toBe(false);
     fail(detector, 'a');
     expect(detector.isEjected('a')).toBe(false);
+  });
+
+  it('counts failures from the end of an ejection on, though nobody has asked since then', async () => {
+    const clock = createVirtualClock();
+    const detector = createOutlierDetector({ consecutiveFailures: 2, baseEjectionMs: 1000, clock });
+    detector.setHosts(['a', 'b']);
+    fail(detector, 'a', 2);
+    await clock.advance(1000);
+    fail(detector, 'a', 2);
+    expect(detector.ejected).toEqual(['a']);
   });
 
   it('keeps working when its listener throws', () => {

@@ -1,11 +1,40 @@
 import { describe, expect, it } from 'vitest';
-import type { HostLease } from '../../src/balance/index.ts';
+import type { HostLease, Picker } from '../../src/balance/index.ts';
 import { createP2cEwma } from '../../src/balance/index.ts';
 import { createSeededRandom, createVirtualClock } from '../../src/testing/index.ts';
+import type { VirtualClock } from '../../src/testing/index.ts';
 import { countOf, hosts } from './kit.ts';
 import type { Named } from './kit.ts';
 
 const TEN = Array.from({ length: 10 }, () => 1);
+
+/** Chance that comes as told, then 0 for ever. */
+function chance(...draws: number[]): () => number {
+  return () => draws.shift() ?? 0;
+}
+
+/** Two hosts, and answers of theirs that take as long as told. */
+function pair(decayMs: number): {
+  readonly picker: Picker<Named>;
+  readonly clock: VirtualClock;
+  answer(id: 'a' | 'b', ms: number, isOk?: boolean): Promise<void>;
+  /** Which of the two is better, with nothing in flight. */
+  better(): string;
+} {
+  const clock = createVirtualClock();
+  const picker = createP2cEwma(hosts(1, 1), { clock, random: createSeededRandom(4), decayMs });
+  return {
+    picker,
+    clock,
+    answer: async (id, ms, isOk) => {
+      const lease = picker.pick({ exclude: new Set([id === 'a' ? 'b' : 'a']) })!;
+      await clock.advance(ms);
+      lease.release(isOk);
+    },
+    // Not released: a release would count as an answer in no time.
+    better: () => picker.pick()!.id,
+  };
+}
 
 interface Run {
   readonly ids: string[];
@@ -62,24 +91,75 @@ describe('createP2cEwma', () => {
   });
 
   it('follows a slower answer at once, and a faster one slowly', async () => {
-    const clock = createVirtualClock();
-    const picker = createP2cEwma(hosts(1, 1), { clock, random: createSeededRandom(4), decayMs: 1e9 });
-    const answer = async (id: string, ms: number): Promise<void> => {
-      const lease = picker.pick({ exclude: new Set([id === 'a' ? 'b' : 'a']) })!;
-      await clock.advance(ms);
-      lease.release();
-    };
-    const next = (): string => {
-      const lease = picker.pick()!;
-      const { id } = lease;
-      // Not released: a release would count as an answer in no time.
-      return id;
-    };
+    const { answer, better } = pair(1e9);
     await answer('b', 50);
     await answer('a', 10);
     await answer('a', 100);
     await answer('a', 10);
-    expect(next()).toBe('b');
+    expect(better()).toBe('b');
+  });
+
+  it.each([
+    // After 693 ms, half of 100 is left: 50, or a slower answer, or 50 and half of a faster one.
+    ['is worth what is left of it and the rest of a faster one', 10, 55],
+    ['is replaced by an answer slower than what is left of it', 60, 60],
+  ])('a past answer %s', async (_, nextMs, worthMs) => {
+    for (const [otherMs, expected] of [
+      [worthMs - 1, 'b'],
+      [worthMs + 1, 'a'],
+    ] as const) {
+      const { clock, picker, answer, better } = pair(1000);
+      await answer('a', 100);
+      const leases: HostLease<Named>[] = [];
+      const begin = (id: string, ms: number): void => {
+        const exclude = new Set([id === 'a' ? 'b' : 'a']);
+        clock.setTimeout(() => leases.push(picker.pick({ exclude })!), 1000 * Math.LN2 - ms);
+      };
+      begin('a', nextMs);
+      begin('b', otherMs);
+      await clock.advance(1000 * Math.LN2);
+      for (const lease of leases) lease.release();
+      expect(better(), `${otherMs} ms`).toBe(expected);
+    }
+  });
+
+  it('takes a failed call for as slow as failurePenaltyMs, or as slow as it was', async () => {
+    for (const [failedMs, otherMs, expected] of [
+      [1, 999, 'b'],
+      [1, 1001, 'a'],
+      [5000, 4999, 'b'],
+      [5000, 5001, 'a'],
+    ] as const) {
+      const { answer, better } = pair(1e12);
+      await answer('a', failedMs, false);
+      await answer('b', otherMs);
+      expect(better(), `${failedMs} ms, against ${otherMs} ms`).toBe(expected);
+    }
+  });
+
+  it('counts calls in flight where all that was measured has faded, or was too short to be measured', async () => {
+    const { answer, clock, picker } = pair(1000);
+    await answer('a', 10);
+    await answer('b', 5000);
+    await clock.advance(1e6);
+    expect(new Set([picker.pick()!.id, picker.pick()!.id])).toEqual(new Set(['a', 'b']));
+    const other = pair(1000);
+    await other.answer('a', 0);
+    await other.answer('b', 50);
+    expect([other.better(), other.better(), other.better()]).toEqual(['a', 'a', 'a']);
+  });
+
+  it('compares two hosts that chance has drawn, and keeps the better one', () => {
+    const list = hosts(...TEN);
+    // Each draw is a position: 0 is a, 5 is f.
+    const picker = createP2cEwma(list, { random: chance(0, 0.55, 0, 0.55, 0.55, 0, 0, 0.55) });
+    expect(Array.from({ length: 4 }, () => picker.pick()!.id)).toEqual(['a', 'f', 'f', 'a']);
+  });
+
+  it('looks for the second host from a place that chance has drawn, when it has drawn none in eight times', () => {
+    const eight = Array.from({ length: 8 }, () => 0);
+    const picker = createP2cEwma(hosts(...TEN), { random: chance(...eight, 0.55, ...eight, 0.55) });
+    expect([picker.pick()!.id, picker.pick()!.id]).toEqual(['a', 'f']);
   });
 
   it('spreads the first calls over all hosts, though none has answered yet', () => {

@@ -17,7 +17,12 @@ describe('a store that cannot be asked', () => {
     fleet.store.fault = fault;
     await fleet.clock.advance(LOST_MS);
     expect(fleet.members.map(({ shared }) => shared.isConnected)).toEqual([false, false]);
-    expect(first(fleet).events).toMatchObject([{ type: 'connected' }, { type: 'disconnected' }]);
+    const error = {
+      hang: { code: 'ERR_STORE_TIMEOUT', message: `the store did not answer within ${TIMEOUT_MS} ms` },
+      refuse: { message: 'store refused' },
+      throw: { message: 'store threw' },
+    }[fault];
+    expect(first(fleet).events).toMatchObject([{ type: 'connected' }, { type: 'disconnected', error }]);
     failOnce(first(fleet));
     await fleet.clock.advance(OPEN_MS);
     expect(fleet.states()).toEqual(['half-open', 'closed']);
@@ -161,11 +166,53 @@ describe('a store that cannot be asked', () => {
     await fleet.clock.advance(LOST_MS);
     expect(first(fleet).circuit.state).toBe('closed');
     expect(first(fleet).shared.isConnected).toBe(false);
+    expect(first(fleet).events).toMatchObject([
+      { type: 'disconnected', error: { message: 'openForMs of the answer must be a number of at least 0, got NaN' } },
+    ]);
     fleet.store.sync = () => undefined as never;
     await fleet.clock.advance(LOST_MS);
     fleet.store.sync = sync;
     await fleet.clock.advance(SYNC_MS);
     expect(first(fleet).shared.isConnected).toBe(true);
     expect(await fleet.end()).toBe(0);
+  });
+
+  it('is given up with the second failure in a row, and not before', async () => {
+    const fleet = fleetOf(1, { syncIntervalMs: SYNC_MS });
+    const [only] = fleet.members as [Member];
+    await fleet.clock.advance(0);
+    expect(only.shared.stats()).toMatchObject({ syncs: 1, failures: 0, isConnected: true });
+    fleet.store.fault = 'refuse';
+    for (const failures of [1, 2]) {
+      while (only.shared.stats().failures < failures) await fleet.clock.advance(1);
+      expect(only.shared.isConnected).toBe(failures < 2);
+    }
+    fleet.store.fault = undefined;
+    await fleet.clock.advance(SYNC_MS);
+    expect(only.shared.stats()).toMatchObject({ syncs: 2, failures: 2, isConnected: true });
+  });
+
+  it('is not asked at the end by one that has told it nothing', async () => {
+    const fleet = fleetOf(1);
+    fleet.store.fault = 'refuse';
+    await fleet.clock.advance(0);
+    await fleet.members[0]!.shared.close();
+    expect(fleet.store.reports).toHaveLength(1);
+  });
+
+  it('brings a recovery to one that was cut off, though its circuit is half-open by then', async () => {
+    const fleet = fleetOf(3);
+    const cutOff = fleet.members[2]!;
+    await fleet.clock.advance(SYNC_MS);
+    for (const member of fleet.members) failOnce(member);
+    await fleet.clock.advance(SYNC_MS);
+    fleet.store.cut = new Set([cutOff.node]);
+    fleet.store.fault = 'refuse';
+    first(fleet).circuit.reset();
+    await fleet.clock.advance(OPEN_MS);
+    expect(fleet.states()).toEqual(['closed', 'closed', 'half-open']);
+    fleet.store.fault = undefined;
+    await fleet.clock.advance(SYNC_MS);
+    expect(fleet.states()).toEqual(['closed', 'closed', 'closed']);
   });
 });

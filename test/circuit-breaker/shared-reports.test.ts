@@ -77,8 +77,8 @@ describe('what a process tells', () => {
       await fleet.clock.advance(SYNC_MS);
     }
     const wishes = trialsOf(toldBy(fleet, other, before));
-    expect(wishes.slice(0, 2)).toEqual(['wanted', 'wanted']);
-    expect(wishes.at(-1)).toBe('urgent');
+    // Once each interval: it had asked before.
+    expect(wishes).toEqual(['wanted', 'wanted', 'urgent', 'urgent', 'urgent']);
     // By hand, and not by way of a hold that would be news by itself.
     other.circuit.reset();
     permit.success();
@@ -127,7 +127,7 @@ describe('what a process tells', () => {
     first.circuit.reset();
     await fleet.clock.advance(SYNC_MS);
     const told = toldBy(fleet, first).filter(({ recoveredAgoMs }) => recoveredAgoMs !== undefined);
-    expect(told[0]!.recoveredAgoMs).toBe(0);
+    expect(told[0]).toMatchObject({ recoveredAgoMs: 0, openedAgoMs: 0, openForMs: 0 });
     expect(told.at(-1)!.recoveredAgoMs).toBeGreaterThan(0);
   });
 
@@ -186,5 +186,60 @@ describe('what a process tells', () => {
     failOnce(fleet.members[0]!);
     await fleet.clock.advance(SYNC_MS);
     expect(toldBy(fleet, fleet.members[0]!).at(-1)!.openForMs).toBe(7 * 86_400_000);
+  });
+
+  it('is that a trial runs only while one does', async () => {
+    const fleet = fleetOf(2, {}, { halfOpen: { successThreshold: 2 } });
+    const [first] = fleet.members as [Member];
+    // One call from before the circuit opened, which lasts.
+    const old = attempt(first);
+    failOnce(first);
+    await fleet.clock.advance(OPEN_MS);
+    const before = fleet.store.reports.length;
+    expect(first.circuit.stats()).toMatchObject({ state: 'half-open', inFlight: 1 });
+    await fleet.clock.advance(SYNC_MS);
+    expect(new Set(trialsOf(toldBy(fleet, first, before)))).toEqual(new Set(['none']));
+    old!.ignore();
+    const { permit } = await untilTrial(fleet, [first], TTL_MS + 2 * SYNC_MS);
+    await fleet.clock.advance(SYNC_MS);
+    expect(toldBy(fleet, first).at(-1)!.trial).toBe('running');
+    permit.success();
+    await fleet.clock.advance(SYNC_MS);
+    expect(toldBy(fleet, first).at(-1)!.trial).toBe('wanted');
+  });
+
+  it('is no opening where a circuit that was open once is isolated', async () => {
+    const fleet = fleetOf(1);
+    const [only] = fleet.members as [Member];
+    failOnce(only);
+    await fleet.clock.advance(SYNC_MS);
+    only.circuit.reset();
+    only.circuit.isolate();
+    await fleet.clock.advance(2 * SYNC_MS);
+    expect(toldBy(fleet, only).at(-1)).toMatchObject({ openForMs: 0, openedAgoMs: 0 });
+  });
+
+  it('is one sync more for all the news that came during one', async () => {
+    const fleet = fleetOf(1, { syncIntervalMs: 100_000, timeoutMs: 1000 });
+    const [only] = fleet.members as [Member];
+    fleet.store.latencyMs = 100;
+    await fleet.clock.advance(50);
+    for (let k = 0; k < 5; k++) {
+      only.circuit.trip();
+      only.circuit.reset();
+    }
+    only.circuit.trip();
+    await fleet.clock.advance(50);
+    expect(fleet.store.reports.map(({ openForMs }) => openForMs)).toEqual([0, OPEN_MS - 50]);
+    await fleet.clock.advance(1000);
+    expect(fleet.store.reports).toHaveLength(2);
+  });
+
+  it('is told to a slow store as soon as it has answered, when an interval has passed meanwhile', async () => {
+    const fleet = fleetOf(1, { timeoutMs: 1000 });
+    fleet.store.latencyMs = 1.5 * SYNC_MS;
+    await fleet.clock.advance(30 * SYNC_MS);
+    expect(fleet.store.reports.length).toBeGreaterThanOrEqual(19);
+    expect(fleet.store.reports.length).toBeLessThanOrEqual(21);
   });
 });

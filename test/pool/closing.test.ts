@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { flush, gate, outcomeOf } from '../support/gate.ts';
+import { gate, outcomeOf } from '../support/gate.ts';
 import { codeOf, gatedCreate, setup, stateOf } from './kit.ts';
 
 describe('close', () => {
@@ -35,6 +35,7 @@ describe('close', () => {
     expect(await codeOf(pool.acquire())).toBe('ERR_POOL_CLOSED');
     await clock.advance(10);
     expect(await stateOf(waits[1]!)).toBe('ERR_POOL_TIMEOUT');
+    expect((await outcomeOf(closed)).state).toBe('pending');
     lease.release();
     (await waits[0]!).release();
     await closed;
@@ -82,75 +83,6 @@ describe('close', () => {
     expect(await stateOf(wait)).toBe('ERR_POOL_CLOSED');
     lease.release();
     await Promise.all([closed, again, pool[Symbol.asyncDispose]()]);
-  });
-
-  it('a later `close` may set a grace, and another one instead', async () => {
-    const { pool, clock, ends } = setup({ max: 1 });
-    const lease = await pool.acquire();
-    const closed = pool.close();
-    await clock.advance(1_000);
-    void pool.close({ graceMs: 50 });
-    void pool.close({ graceMs: 100 });
-    await clock.advance(99);
-    expect((await outcomeOf(closed)).state).toBe('pending');
-    expect(lease.resource.id).toBe(0);
-    await clock.advance(1);
-    await closed;
-    expect([ends(), clock.pendingTimers]).toEqual([['0:forced'], 0]);
-    await pool.close({ graceMs: 100 });
-    expect(clock.pendingTimers).toBe(0);
-  });
-
-  it('leaves no timer of a grace that was not needed', async () => {
-    const { pool, clock } = setup();
-    const lease = await pool.acquire();
-    const closed = pool.close({ graceMs: 1_000 });
-    lease.release();
-    await closed;
-    expect(clock.pendingTimers).toBe(0);
-  });
-
-  it('a grace ends a drain too, and whoever warms the pool is told', async () => {
-    const { create } = gatedCreate();
-    const { pool, clock } = setup({ max: 2, create });
-    const warmed = codeOf(pool.warm(2));
-    const wait = pool.acquire();
-    wait.catch(() => {});
-    const closed = pool.close({ drain: true, graceMs: 10 });
-    expect(await warmed).toBe('ERR_POOL_CLOSED');
-    await clock.advance(9);
-    expect(await stateOf(wait)).toBe('pending');
-    await clock.advance(1);
-    expect(await stateOf(wait)).toBe('ERR_POOL_CLOSED');
-    await closed;
-  });
-
-  it('after `graceMs` loans end by force, and what hangs is given up', async () => {
-    const { create, signals } = gatedCreate();
-    let isHanging = false;
-    const { pool, clock, made, ends } = setup({
-      max: 3,
-      create: (ctx) => (isHanging ? create(ctx) : made[made.push({ id: made.length, ends: [] }) - 1]!),
-      reset: () => new Promise(() => {}),
-      resetTimeoutMs: 60_000,
-      createTimeoutMs: 60_000,
-    });
-    const [lease, returned] = [await pool.acquire(), await pool.acquire()];
-    returned.release();
-    isHanging = true;
-    for (let k = 0; k < 2; k++) pool.acquire().catch(() => {});
-    await flush();
-    const closed = pool.close({ graceMs: 100 });
-    expect(signals[0]?.aborted).toBe(true);
-    await clock.advance(99);
-    expect((await outcomeOf(closed)).state).toBe('pending');
-    expect(lease.resource.id).toBe(0);
-    await clock.advance(1);
-    await closed;
-    expect(ends().sort()).toEqual(['0:forced', '1:reset']);
-    expect(() => lease.resource).toThrow();
-    lease.release();
-    expect([pool.stats().size, clock.pendingTimers]).toEqual([0, 0]);
   });
 
   it('creates in flight get an aborted signal, and what they still make is destroyed', async () => {
@@ -222,65 +154,90 @@ describe('close', () => {
     await pool.close();
     expect([pool.stats().created, clock.pendingTimers]).toEqual([0, 0]);
   });
-});
 
-describe('clear and resize', () => {
-  it('after `clear` nothing is lent whose creation began before', async () => {
+  it('sets no timer without a grace', async () => {
+    const { pool, clock } = setup();
+    const lease = await pool.acquire();
+    const closed = pool.close();
+    expect(clock.pendingTimers).toBe(0);
+    lease.release();
+    await closed;
+  });
+
+  it('waits for a loan beside the end of what came too late', async () => {
+    const ended = gate();
     const { create, finish } = gatedCreate();
-    const { pool, ends } = setup({ create, max: 3, minIdle: 0 });
-    const first = [pool.acquire(), pool.acquire()];
-    await finish(0);
-    await finish(1);
-    const [lease, idle] = await Promise.all(first);
-    idle!.release();
-    const held = await pool.acquire();
-    const late = pool.acquire();
-    held.release();
-    (await late).release();
-    const flying = [pool.acquire(), pool.acquire()];
-    (await flying[0]!).release();
-    (await flying[1]!).release();
-    pool.clear();
-    expect(ends()).toEqual(['1:clear']);
-    lease!.release();
-    expect(ends()).toEqual(['1:clear', '0:clear']);
-    await finish(2);
-    expect(ends()).toEqual(['1:clear', '0:clear', '2:clear']);
-    expect(pool.stats().idle).toBe(0);
-  });
-
-  it('a clear while hooks acquire lends nothing old', async () => {
-    const lent: number[] = [];
-    const { pool } = setup({
-      max: 5,
-      destroy: () => {
-        const lease = pool.tryAcquire();
-        if (lease) lent.push(lease.resource.id);
-        lease?.release();
-      },
+    const { pool, clock } = setup({
+      create,
+      max: 2,
+      createTimeoutMs: 10,
+      createBackoff: { baseMs: 1, maxMs: 1 },
+      destroy: () => ended.promise,
     });
-    const leases = await Promise.all(Array.from({ length: 4 }, () => pool.acquire()));
-    for (const lease of leases) lease.release();
-    pool.clear();
-    expect(lent).toEqual([]);
+    const wait = pool.acquire();
+    await clock.advance(11);
+    await finish(1);
+    const lease = await wait;
+    await finish(0);
+    const closed = pool.close();
+    expect((await outcomeOf(closed)).state).toBe('pending');
+    lease.release();
+    ended.open();
+    await closed;
   });
 
-  it('after a `resize` to less, the count never grows until it is `max` again, and a larger `max` serves at once', async () => {
-    const { pool, ends } = setup({ max: 4 });
-    const leases = await Promise.all(Array.from({ length: 4 }, () => pool.acquire()));
-    leases[3]!.release();
-    pool.resize({ max: 2 });
-    expect(ends()).toEqual(['3:resize']);
-    const wait = pool.acquire();
+  it('resolves when a create fails that was in flight', async () => {
+    const { create, fail } = gatedCreate();
+    const { pool } = setup({ create });
+    pool.acquire().catch(() => {});
+    const closed = pool.close();
+    expect((await outcomeOf(closed)).state).toBe('pending');
+    await fail(0);
+    await closed;
+  });
+
+  it('resets nothing that comes back after it', async () => {
+    let resets = 0;
+    const { pool, ends } = setup({ reset: () => void resets++ });
+    const lease = await pool.acquire();
+    const closed = pool.close();
+    lease.release();
+    await closed;
+    expect([resets, ends()]).toEqual([0, ['0:close']]);
+  });
+
+  it('leaves no timer when a hook closes the pool that retires what is idle, or the report of a leak does', async () => {
+    const retired = setup({
+      max: 3,
+      maxLifetimeMs: 100,
+      maxLifetimeJitter: 0,
+      destroy: () => void retired.pool.close(),
+    });
+    const leases = [await retired.pool.acquire(), await retired.pool.acquire()];
     leases[0]!.release();
-    expect(ends()).toEqual(['3:resize', '0:resize']);
-    expect(pool.stats()).toMatchObject({ size: 2, max: 2, waiting: 1 });
+    await retired.clock.advance(50);
+    await retired.pool.acquire();
     leases[1]!.release();
-    expect(await stateOf(wait)).toBe(1);
-    const more = pool.acquire();
-    pool.resize({ max: 3, minIdle: 1 });
-    expect(await stateOf(more)).toBe(4);
-    expect(() => pool.resize({ max: 1, min: 2 })).toThrow(RangeError);
-    expect(() => pool.resize({ max: 0 })).toThrow(RangeError);
+    await retired.clock.advance(50);
+    expect([retired.pool.stats().inUse, retired.clock.pendingTimers]).toEqual([1, 0]);
+    const leaky = setup({ leakThresholdMs: 100, onLeak: () => void leaky.pool.close() });
+    await leaky.pool.acquire();
+    await leaky.clock.advance(50);
+    await leaky.pool.acquire();
+    await leaky.clock.advance(50);
+    expect(leaky.clock.pendingTimers).toBe(0);
+  });
+
+  it('counts each who is turned away once, though a listener closes the pool meanwhile', async () => {
+    const { pool, clock } = setup({
+      max: 1,
+      create: () => Promise.reject(new Error('down')),
+      isFatalCreateError: () => true,
+      onEvent: ({ type }) => type === 'rejected' && void pool.close(),
+    });
+    const waits = [pool.acquire(), pool.acquire(), pool.acquire()];
+    expect(await Promise.all(waits.map(codeOf))).toEqual(['ERR_POOL_CREATE', 'ERR_POOL_CLOSED', 'ERR_POOL_CLOSED']);
+    expect(pool.stats()).toMatchObject({ rejected: 3, waiting: 0 });
+    expect(clock.pendingTimers).toBe(0);
   });
 });

@@ -208,4 +208,27 @@ describe('warm, min and minIdle', () => {
     await clock.advance(60_000);
     expect(pool.stats().size).toBe(4);
   });
+
+  it('`warm` keeps nothing up that it has made', async () => {
+    const pool = createPool<object>({ create: () => ({}) });
+    await pool.warm(3);
+    (await pool.acquire()).destroy();
+    expect(pool.stats()).toMatchObject({ idle: 2, created: 3 });
+  });
+
+  it('makes any number of resources at once without running out of stack', async () => {
+    const pool = createPool<object>({ create: () => ({}), max: 50_000 });
+    await pool.warm(50_000);
+    expect(pool.stats()).toMatchObject({ idle: 50_000 });
+  });
+
+  it('what was made before anybody wanted it ages from then on', async () => {
+    const clock = createVirtualClock({ nowMs: 5_000 });
+    const pool = createPool<object>({ create: () => ({}), idleTimeoutMs: 100, clock });
+    await pool.warm(1);
+    await clock.advance(99);
+    expect(pool.stats().idle).toBe(1);
+    await clock.advance(1);
+    expect(pool.stats().idle).toBe(0);
+  });
 });

@@ -1,37 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createKeyedPool } from '../../src/pool/index.ts';
-import type { KeyedPool, KeyedPoolOptions, Lease } from '../../src/pool/index.ts';
-import { createVirtualClock } from '../../src/testing/index.ts';
-import type { VirtualClock } from '../../src/testing/index.ts';
+import type { Lease } from '../../src/pool/index.ts';
 import { flush } from '../support/gate.ts';
+import { keyed } from './keyed-kit.ts';
+import type { Host } from './keyed-kit.ts';
 import { codeOf, down } from './kit.ts';
-
-interface Host {
-  readonly key: unknown;
-  readonly ends: string[];
-}
-
-interface Setup {
-  readonly pool: KeyedPool<unknown, Host>;
-  readonly clock: VirtualClock;
-  readonly made: Host[];
-}
-
-function keyed(options: Partial<KeyedPoolOptions<unknown, Host>> = {}): Setup {
-  const clock = createVirtualClock();
-  const made: Host[] = [];
-  const pool = createKeyedPool<unknown, Host>({
-    create: (key) => {
-      const host = { key, ends: [] };
-      made.push(host);
-      return host;
-    },
-    destroy: (host, reason) => void host.ends.push(reason),
-    clock,
-    ...options,
-  });
-  return { pool, clock, made };
-}
 
 describe('a keyed pool', () => {
   it('a keyed pool never has more than `max` resources over all keys, nor more than `maxPerKey` for one', async () => {
@@ -169,6 +141,8 @@ describe('a keyed pool', () => {
     for (const lease of leases) lease.release();
     pool.clear(undefined);
     expect(pool.stats().keys).toBe(9);
+    pool.clear('another');
+    expect(pool.stats().keys).toBe(9);
     pool.clear();
     expect(pool.stats().keys).toBe(0);
   });
@@ -183,12 +157,14 @@ describe('a keyed pool', () => {
   });
 
   it('closes all keys and then takes nothing more', async () => {
-    const { pool, made } = keyed();
+    const { pool, made } = keyed({ name: 'hosts' });
     const lease: Lease<Host> = await pool.acquire('a');
     (await pool.acquire('b')).release();
     const closed = pool[Symbol.asyncDispose]();
     expect(await codeOf(pool.acquire('a'))).toBe('ERR_POOL_CLOSED');
-    expect(await codeOf(pool.use('c', () => 1))).toBe('ERR_POOL_CLOSED');
+    // A key that there is not, and so no pool of its own that is closed.
+    expect(await codeOf(pool.acquire('c'))).toBe('ERR_POOL_CLOSED');
+    await expect(pool.use('d', () => 1)).rejects.toThrow('hosts is closed');
     lease.release();
     await closed;
     expect(made.map(({ ends }) => ends)).toEqual([['close'], ['close']]);

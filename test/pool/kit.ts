@@ -19,16 +19,17 @@ export interface Setup {
   readonly clock: VirtualClock;
   /** Every resource that was made. */
   readonly made: Thing[];
+  /** What the pool has told since this was read first: until then nobody listens, as with most pools. */
   readonly events: PoolEvent<Thing>[];
   /** `id:reason` of each destroy, in order. */
   readonly ends: () => string[];
 }
 
 /** A pool of things that are made at once, unless told otherwise. */
-export function setup(options: Partial<PoolOptions<Thing>> = {}, nowMs: number = 0): Setup {
+export function setup(options: Partial<PoolOptions<Thing>> = {}, nowMs: number = 5_000): Setup {
   const clock = createVirtualClock({ nowMs });
   const made: Thing[] = [];
-  const events: PoolEvent<Thing>[] = [];
+  let events: PoolEvent<Thing>[] | undefined;
   const ends: string[] = [];
   const pool = createPool<Thing>({
     create: () => thing(made),
@@ -38,10 +39,21 @@ export function setup(options: Partial<PoolOptions<Thing>> = {}, nowMs: number =
     },
     clock,
     random: () => 0,
-    onEvent: (event) => void events.push(event),
     ...options,
   });
-  return { pool, clock, made, events, ends: () => ends };
+  return {
+    pool,
+    clock,
+    made,
+    get events() {
+      if (!events) {
+        const seen: PoolEvent<Thing>[] = (events = []);
+        pool.onEvent((event) => void seen.push(event));
+      }
+      return events;
+    },
+    ends: () => ends,
+  };
 }
 
 /** Makes the next thing. */

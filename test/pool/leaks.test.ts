@@ -14,6 +14,7 @@ describe('leaks', () => {
       return () => lease.release();
     }
     const giveBack = await carelessBorrower();
+    expect(clock.nextTimerMs).toBe(1_000);
     await clock.advance(500);
     const other = await pool.acquire();
     await clock.advance(499);
@@ -21,6 +22,7 @@ describe('leaks', () => {
     await clock.advance(1);
     expect(leaks).toHaveLength(1);
     expect(leaks[0]).toMatchObject({ resource: { id: 0 }, heldMs: 1_000 });
+    expect(leaks[0]!.stack).toContain('acquired here');
     expect(leaks[0]!.stack).toContain('carelessBorrower');
     other.release();
     await clock.advance(10_000);
@@ -47,7 +49,7 @@ describe('leaks', () => {
     await clock.advance(400);
     leases.push(await pool.acquire(), await pool.acquire());
     await clock.advance(5_000);
-    expect(seen).toEqual(['0 at 1000', '1 at 1400', '2 at 1800']);
+    expect(seen).toEqual(['0 at 6000', '1 at 6400', '2 at 6800']);
     expect(pool.stats()).toMatchObject({ leaked: 3, inUse: 3 });
   });
 
@@ -110,6 +112,23 @@ describe('callbacks', () => {
     await pool.close();
     expect(pool.stats()).toMatchObject({ size: 0, leaked: 1 });
     expect(reports.length).toBeGreaterThan(5);
+  });
+
+  it('an `isFatalCreateError` that throws rejects nobody', async () => {
+    const reports = watchReports();
+    const { pool, clock } = setup({
+      create: () => Promise.reject(new Error('down')),
+      isFatalCreateError: () => {
+        throw new Error('in the hook');
+      },
+    });
+    const wait = pool.acquire({ timeoutMs: 20 });
+    wait.catch(() => {});
+    await clock.advance(19);
+    expect(await stateOf(wait)).toBe('pending');
+    expect(reports).toHaveLength(1);
+    await clock.advance(1);
+    expect(await stateOf(wait)).toBe('ERR_POOL_TIMEOUT');
   });
 
   it('`onEvent` adds listeners and takes them away', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createPool, PoolError } from '../../src/pool/index.ts';
 import { outcomeOf } from '../support/gate.ts';
-import { down, errorOf, gatedCreate, setup, watchReports } from './kit.ts';
+import { down, errorOf, setup, watchReports } from './kit.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -42,6 +42,7 @@ describe('a lease', () => {
     const lease = await pool.acquire();
     lease.release();
     expect(() => lease.resource).toThrow(PoolError);
+    expect(() => lease.resource).toThrow('the lease has ended');
     expect(await errorOf(Promise.resolve().then(() => lease.resource))).toMatchObject({
       code: 'ERR_POOL_LEASE_RELEASED',
     });
@@ -139,102 +140,18 @@ describe('use', () => {
     expect([calls, pool.stats().idle]).toEqual([0, 1]);
   });
 
-  it('rejects what is no function', async () => {
-    expect(await errorOf(setup().pool.use(1 as never))).toBeInstanceOf(TypeError);
-  });
-});
-
-describe('the bound', () => {
-  it('creating, idle, in use, testing and destroying together never exceed `max`', async () => {
-    const destroyed = gatedCreate();
-    const { pool } = setup({
-      max: 2,
-      maxUses: 1,
-      destroy: async () => {
-        await destroyed.create({ signal: new AbortController().signal });
-      },
-    });
-    const [a, b] = [await pool.acquire(), await pool.acquire()];
-    const waiting = [pool.acquire(), pool.acquire()];
-    a.release();
-    b.release();
-    expect(pool.stats()).toMatchObject({ size: 2, destroying: 2, creating: 0, waiting: 2 });
-    await destroyed.finish(0);
-    expect(pool.stats()).toMatchObject({ size: 2, destroying: 1, inUse: 1, waiting: 1 });
-    await destroyed.finish(1);
-    expect((await Promise.all(waiting)).length).toBe(2);
+  it('gives the resource back before it returns, where the function does not wait', async () => {
+    const { pool } = setup({ max: 1 });
+    await pool.use(() => {});
+    const used = pool.use(({ id }) => id);
+    expect(pool.tryAcquire()?.resource.id).toBe(0);
+    expect(await used).toBe(0);
   });
 
-  it('holds while listeners and hooks acquire more', async () => {
-    let most = 0;
-    let depth = 0;
-    const { pool } = setup({
-      max: 2,
-      maxUses: 1,
-      onEvent: () => {
-        if (depth > 3) return;
-        depth++;
-        const lease = pool.tryAcquire();
-        most = Math.max(most, pool.stats().size);
-        void pool.acquire({ timeoutMs: 10 }).then(
-          (more) => more.release(),
-          () => {},
-        );
-        lease?.release();
-        depth--;
-      },
-      create: () => ({ id: 0, ends: [] }),
-    });
-    (await pool.acquire()).release();
-    expect(most).toBeLessThanOrEqual(2);
-    await pool.close();
-  });
-
-  it('a resource that arrives after `createTimeoutMs` is destroyed in the same turn, and its slot was free before', async () => {
-    const { create, made, signals, finish } = gatedCreate();
-    const { pool, clock, ends } = setup({
-      create,
-      max: 1,
-      createTimeoutMs: 100,
-      createBackoff: { baseMs: 1, maxMs: 1 },
-    });
-    const waiting = pool.acquire();
-    await clock.advance(100);
-    expect(signals[0]?.aborted).toBe(true);
-    expect(pool.stats()).toMatchObject({ creating: 0, size: 0, createFailed: 1 });
-    await clock.advance(1);
-    expect(pool.stats()).toMatchObject({ creating: 1, size: 1 });
-    await finish(0);
-    expect(ends()).toEqual(['0:late']);
-    await finish(1);
-    expect((await waiting).resource).toBe(made[1]);
-    expect(pool.stats()).toMatchObject({ created: 2, destroyed: 1, inUse: 1, size: 1 });
-  });
-
-  it('a destroy that takes longer than `destroyTimeoutMs` stops counting', async () => {
-    const { pool, clock, events } = setup({ max: 1, destroy: () => new Promise(() => {}), destroyTimeoutMs: 50 });
-    const lease = await pool.acquire();
-    const next = pool.acquire();
-    lease.destroy();
-    await clock.advance(49);
-    expect(pool.stats()).toMatchObject({ destroying: 1, waiting: 1 });
-    await clock.advance(1);
-    expect((await next).resource.id).toBe(1);
-    expect(events).toContainEqual(expect.objectContaining({ type: 'hook-failed', hook: 'destroy' }));
-  });
-
-  it('a destroy that throws or rejects counts as done, and an event says so', async () => {
-    for (const destroy of [
-      () => Promise.reject(down),
-      () => {
-        throw down;
-      },
-    ]) {
-      const { pool, events } = setup({ max: 1, destroy });
-      (await pool.acquire()).destroy();
-      await pool.acquire();
-      expect(pool.stats()).toMatchObject({ destroyed: 1, size: 1 });
-      expect(events).toContainEqual({ type: 'hook-failed', hook: 'destroy', error: down });
-    }
+  it('rejects what is no function, and takes nothing', async () => {
+    const { pool } = setup();
+    expect(await errorOf(pool.use(1 as never))).toBeInstanceOf(TypeError);
+    await expect(pool.use(1 as never, {})).rejects.toThrow('fn must be a function, got number');
+    expect(pool.stats().created).toBe(0);
   });
 });

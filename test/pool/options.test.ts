@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PoolOptions } from '../../src/pool/index.ts';
 import { createKeyedPool, createPool, recommendPoolSize } from '../../src/pool/index.ts';
-import { errorOf, setup } from './kit.ts';
+import { setup } from './kit.ts';
 
 const create = (): object => ({});
 
@@ -60,6 +60,8 @@ describe('options', () => {
     const { pool } = setup();
     await expect(pool.acquire({ timeoutMs: -1 })).rejects.toThrow('timeoutMs must be a number of at least 0, got -1');
     await expect(pool.acquire({ priority: Number.NaN })).rejects.toThrow('priority must be a number, got NaN');
+    await expect(pool.acquire({ priority: '1' as never })).rejects.toThrow('priority must be a number, got "1"');
+    await expect(pool.warm(-1)).rejects.toThrow('count must be an integer of at least 0 and at most 10, got -1');
     await expect(pool.use(() => 1, { timeoutMs: Number.NaN })).rejects.toThrow(RangeError);
     await expect(pool.close({ graceMs: -1 })).rejects.toThrow('graceMs');
     expect(pool.stats()).toMatchObject({ acquired: 0, waiting: 0 });
@@ -79,6 +81,13 @@ describe('options', () => {
     createPool({ create: no, clock, random: no, min: 3, minIdle: 2, validate: no, keepaliveMs: 5, leakThresholdMs: 5 });
     createKeyedPool({ create: no, clock, random: no });
   });
+
+  it('draw nothing where no lifetime is to be drawn', async () => {
+    let draws = 0;
+    const { pool } = setup({ random: () => ++draws / 10, maxUses: 1, idleTimeoutMs: 100 });
+    await pool.use(() => {});
+    expect(draws).toBe(0);
+  });
 });
 
 describe('recommendPoolSize', () => {
@@ -87,6 +96,7 @@ describe('recommendPoolSize', () => {
     ['one at a time', { arrivalsPerSecond: 1, holdMs: 1 }, 1],
     ['Little: just above 100 x 0.05', { arrivalsPerSecond: 100, holdMs: 50, maxWaitMs: Infinity }, 6],
     ['with short waits', { arrivalsPerSecond: 200, holdMs: 20, maxWaitMs: 5 }, 6],
+    ['no wait at all, for nothing', { arrivalsPerSecond: 0, holdMs: 100, maxWaitMs: 0 }, 1],
     ['tasks that hold several', { arrivalsPerSecond: 1, holdMs: 1, tasksHolding: 8, perTask: 3 }, 17],
   ])('%s', (_, load, size) => {
     expect(recommendPoolSize(load)).toBe(size);
@@ -98,11 +108,16 @@ describe('recommendPoolSize', () => {
     expect(recommendPoolSize({ arrivalsPerSecond: 50, holdMs: 100, maxWaitMs: 58.7 })).toBe(7);
   });
 
-  it('refuses what is no load', async () => {
-    expect(() => recommendPoolSize({ arrivalsPerSecond: -1, holdMs: 1 })).toThrow('arrivalsPerSecond');
-    expect(() => recommendPoolSize({ arrivalsPerSecond: 1e9, holdMs: 1e9 })).toThrow('arrivalsPerSecond x holdMs');
-    expect(
-      await errorOf(Promise.resolve().then(() => recommendPoolSize({ arrivalsPerSecond: 1, holdMs: 1, perTask: 0 }))),
-    ).toBeInstanceOf(RangeError);
+  it.each([
+    [{ arrivalsPerSecond: -1 }, 'arrivalsPerSecond must be a number of at least 0 and at most 1000000000, got -1'],
+    [{ holdMs: Number.NaN }, 'holdMs must be a number of at least 0 and at most 1000000000, got NaN'],
+    [{ maxWaitMs: -1 }, 'maxWaitMs must be a number of at least 0, got -1'],
+    [{ tasksHolding: 0 }, 'tasksHolding must be an integer of at least 1, got 0'],
+    [{ perTask: 0 }, 'perTask must be an integer of at least 1, got 0'],
+    [{ arrivalsPerSecond: 1e9, holdMs: 1e9 }, 'arrivalsPerSecond x holdMs must be'],
+  ])('refuses %o', (part, message) => {
+    const recommend = (): unknown => recommendPoolSize({ arrivalsPerSecond: 1, holdMs: 1, ...part });
+    expect(recommend).toThrow(message);
+    expect(recommend).toThrow(RangeError);
   });
 });

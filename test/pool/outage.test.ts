@@ -222,4 +222,60 @@ describe('onCreateFailure', () => {
     (await waits[0]!).release();
     await waits[1];
   });
+
+  it('with `onCreateFailure: fail` nobody is rejected while something is alive beside what is under way', async () => {
+    const { create, fail, finish } = gatedCreate();
+    const { pool } = setup({ create, onCreateFailure: 'fail', max: 2 });
+    const waits = [pool.acquire(), pool.acquire()];
+    await finish(0);
+    const lease = await waits[0]!;
+    const late = pool.acquire();
+    expect(pool.stats()).toMatchObject({ inUse: 1, creating: 1, waiting: 2 });
+    pool.resize({ max: 3 });
+    await fail(1);
+    const more = pool.acquire();
+    await flush();
+    expect(pool.stats()).toMatchObject({ inUse: 1, waiting: 3, rejected: 0 });
+    for (const wait of [waits[1]!, late, more]) wait.catch(() => {});
+    lease.release();
+    void pool.close({ graceMs: 0 });
+  });
+
+  it('a success leaves no timer of the pause, and the pause of a later failure its whole length', async () => {
+    const { create, gates, fail, finish } = gatedCreate();
+    const { pool, clock } = setup({
+      create,
+      max: 2,
+      acquireTimeoutMs: Infinity,
+      createTimeoutMs: Infinity,
+      random: () => 1,
+      createBackoff: { baseMs: 100 },
+    });
+    const waits = [pool.acquire(), pool.acquire()];
+    await fail(0);
+    expect(clock.pendingTimers).toBe(1);
+    await clock.advance(60);
+    await finish(1);
+    await waits[0];
+    expect(gates).toHaveLength(3);
+    expect(clock.pendingTimers).toBe(0);
+    await fail(2);
+    await clock.advance(99);
+    expect(gates).toHaveLength(3);
+    await clock.advance(1);
+    expect(gates).toHaveLength(4);
+  });
+
+  it('a pool that closes while it watches its growth leaves no timer', async () => {
+    const { create, finish } = gatedCreate();
+    const { pool, clock } = setup({ create, max: 5, acquireTimeoutMs: Infinity, createTimeoutMs: Infinity });
+    const first = pool.acquire();
+    await clock.advance(80);
+    await finish(0);
+    await first;
+    for (let k = 0; k < 3; k++) pool.acquire().catch(() => {});
+    expect(clock.pendingTimers).toBe(1);
+    void pool.close();
+    expect(clock.pendingTimers).toBe(0);
+  });
 });

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { createPool } from '../../src/pool/index.ts';
+import { createKeyedPool, createPool } from '../../src/pool/index.ts';
 import { expectNoLeaks, heapGrowth } from '../support/leaks.ts';
 import { canRunTypeScript, spawnScript } from '../support/processes.ts';
 
@@ -94,6 +94,53 @@ describe('leaks', () => {
       { operations: 5_000 },
     );
     expect(growth).toBeLessThan(100_000);
+    await pool.close();
+  });
+
+  it('keys that are forgotten leave nothing in memory', async () => {
+    const pool = createKeyedPool({ create: (key: number) => ({ key }), max: 3, maxUses: 2 });
+    const growth = await heapGrowth(
+      async (k) => {
+        await pool.use(k, () => {});
+        await pool.use(k, async () => {});
+      },
+      { operations: 3_000 },
+    );
+    expect(pool.stats()).toMatchObject({ keys: 0, size: 0 });
+    expect(growth).toBeLessThan(60_000);
+    await pool.close();
+  });
+
+  it('creates, tests and resets that took time, and waits under one signal and many, leave nothing in memory', async () => {
+    const later = (): Promise<true> => new Promise((resolve) => void setImmediate(() => resolve(true)));
+    const pool = createPool({
+      create: () => later().then(() => ({})),
+      validate: later,
+      reset: () => later().then(() => {}),
+      destroy: () => later().then(() => {}),
+      validateAfterIdleMs: 0,
+      max: 2,
+      maxUses: 2,
+    });
+    const caller = new AbortController();
+    const stuck = createPool({ create: () => ({}), max: 1 });
+    const lease = await stuck.acquire();
+    // Waits as long as the others come and go.
+    const patient = stuck.acquire({ signal: caller.signal, timeoutMs: Infinity, priority: -1 });
+    let held = lease;
+    const growth = await heapGrowth(
+      async () => {
+        const own = new AbortController();
+        await Promise.all([pool.use(() => {}), pool.use(() => {}, { signal: own.signal }), pool.use(() => {})]);
+        const wait = stuck.acquire({ signal: caller.signal });
+        held.release();
+        held = await wait;
+      },
+      { operations: 1_500 },
+    );
+    expect(growth).toBeLessThan(60_000);
+    held.release();
+    (await patient).release();
     await pool.close();
   });
 });

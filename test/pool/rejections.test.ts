@@ -36,7 +36,17 @@ describe('rejections', () => {
       { code: 'ERR_POOL_TIMEOUT' },
       { code: 'ERR_POOL_CLOSED' },
     ]);
+    expect(errors.map((error) => (error as Error).message)).toEqual([
+      'pool: too many wait: 1 in use, 0 idle, 0 creating, 1 waiting',
+      'pool: timed out after 10 ms: 1 in use, 0 idle, 0 creating, 0 waiting',
+      'pool is closed',
+    ]);
     expect(errors.map(isRejection)).toEqual([true, true, true]);
+    // The stack would be that of the pool, and taking it most of the cost.
+    for (const error of errors) {
+      expect((error as Error).stack ?? '').not.toContain('.ts:');
+      expect(error).not.toHaveProperty('cause');
+    }
     expect(one.pool.stats()).toMatchObject({ rejected: 2, timeouts: 1 });
     expect(circuit.state).toBe('closed');
   });
@@ -60,19 +70,19 @@ describe('rejections', () => {
   });
 
   it('a deadline that passes while nothing has ever come of creates, tests and resets is a failure', async () => {
-    const hangs: [Partial<Parameters<typeof setup>[0]>, string][] = [
-      [{ create: hang }, 'ERR_POOL_CREATE_TIMEOUT'],
-      [{ validate: hang, validateAfterIdleMs: 0 }, 'ERR_POOL_HOOK_TIMEOUT'],
-      [{ reset: hang }, 'ERR_POOL_HOOK_TIMEOUT'],
+    const hangs: [Partial<Parameters<typeof setup>[0]>, string, string][] = [
+      [{ create: hang }, 'ERR_POOL_CREATE_TIMEOUT', 'no create has ended yet'],
+      [{ validate: hang, validateAfterIdleMs: 0 }, 'ERR_POOL_HOOK_TIMEOUT', 'no test or reset has ended yet'],
+      [{ reset: hang }, 'ERR_POOL_HOOK_TIMEOUT', 'no test or reset has ended yet'],
     ];
-    for (const [options, code] of hangs) {
+    for (const [options, code, message] of hangs) {
       const { pool, clock } = setup({ max: 1, ...options });
       if (!options!.create) (await pool.acquire()).release();
       const late = pool.acquire({ timeoutMs: 10 });
       late.catch(() => {});
       await clock.advance(10);
       const error = await errorOf(late);
-      expect(error).toMatchObject({ code: 'ERR_POOL_TIMEOUT', cause: { code } });
+      expect(error).toMatchObject({ code: 'ERR_POOL_TIMEOUT', cause: { code, message } });
       expect(isRejection(error)).toBe(false);
     }
   });
