@@ -119,6 +119,24 @@ describe('an abort', () => {
     expect(await ends).toEqual(['one', 'two'].map((reason) => ({ status: 'rejected', reason })));
   });
 
+  it('of the last caller keeps what comes late from the callbacks that judge a value', async () => {
+    const { load, loads } = createOrigin<number>();
+    const judged: unknown[] = [];
+    const cache = createCache<string, number>({
+      maxWeight: 9,
+      weigher: (value) => judged.push(value),
+      tags: (_, value) => [`${judged.push(value)}`],
+      loader: load,
+    });
+    const caller = new AbortController();
+    const left = cache.getOrLoad('a', { signal: caller.signal });
+    caller.abort('left');
+    await expect(left).rejects.toBe('left');
+    loads[0]!.open(1);
+    await flush();
+    expect([judged, cache.size]).toEqual([[], 0]);
+  });
+
   it('that came before the call starts nothing, joins nothing and is counted as nothing', async () => {
     const { load, loads } = createOrigin<number>();
     const cache = createCache<string, number>({ maxEntries: 9, loader: load, loadMany: () => new Map() });
