@@ -115,6 +115,34 @@ describe('a load under way', () => {
     await expect(next).rejects.toThrow('down');
   });
 
+  it.each(changes.slice(0, 3))(
+    'that fails does not bring back, as stale, what a removal has put an end to',
+    async (_, change) => {
+      const clock = createVirtualClock();
+      const { load, loads } = createOrigin<string>();
+      const cache = createCache<string, string>({
+        maxEntries: 9,
+        loader: load,
+        ttlMs: 10,
+        staleWhileRevalidateMs: 100,
+        staleIfErrorMs: 100,
+        softTimeoutMs: 5,
+        errorBackoffMs: 50,
+        tags: () => ['t'],
+        clock,
+      });
+      cache.set('a', 'old');
+      await clock.advance(10);
+      const [before] = [cache.refresh('a')];
+      change(cache);
+      const after = cache.getOrLoad('a');
+      for (const started of loads) started.fail(new Error('down'));
+      await expect(before).rejects.toThrow('down');
+      await expect(after).rejects.toThrow('down');
+      expect([loads.map(({ ctx }) => ctx.stale?.value), cache.size]).toEqual([['old', undefined], 0]);
+    },
+  );
+
   it('loses to a write made by the callbacks that judge its value', async () => {
     const cache = createCache<string, number>({
       maxWeight: 9,

@@ -76,6 +76,14 @@ describe('a load', () => {
     expect([await Promise.all(callers), cache.size, loads.length]).toEqual([[1, 1], 0, 1]);
   });
 
+  it('whose value has no time to live still serves all its callers, also where it is loaded anew', async () => {
+    const { load, loads } = createOrigin<number>();
+    const cache = createCache<string, number>({ maxEntries: 9, ttlMs: 0, staleIfErrorMs: 10, loader: load });
+    const callers = [cache.getOrLoad('a'), cache.refresh('a'), cache.getOrLoad('a', { forceRefresh: true })];
+    loads[0]!.open(1);
+    expect([await Promise.all(callers), cache.size, loads.length]).toEqual([[1, 1, 1], 0, 1]);
+  });
+
   it('runs alongside more others than the cache has room for', async () => {
     const { load, loads } = createOrigin<number>();
     const cache = createCache<string, number>({ maxEntries: 2, loader: load });

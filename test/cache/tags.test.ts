@@ -21,6 +21,15 @@ describe('invalidateTags', () => {
     expect(keysOf(cache)).toEqual(['page:1']);
   });
 
+  it('drops as many entries as a tag has', () => {
+    const cache = createCache<number, number>({ maxEntries: 200_000 });
+    for (let key = 0; key < 150_000; key++) cache.set(key, key, { tags: ['all', key % 2 === 0 ? 'even' : 'odd'] });
+    cache.invalidateTags(['odd']);
+    expect([cache.size, cache.has(2), cache.has(3)]).toEqual([75_000, true, false]);
+    cache.invalidateTags(['all']);
+    expect(cache.size).toBe(0);
+  });
+
   it('drops what is remembered as missing under a tag', async () => {
     const cache = createCache<string, number>({ maxEntries: 9, negativeTtlMs: 1000 });
     let loads = 0;
