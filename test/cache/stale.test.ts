@@ -37,6 +37,20 @@ describe('staleWhileRevalidateMs', () => {
     expect(await cache.getOrLoad('a')).toBe('old');
     expect(loads.length).toBe(2);
   });
+
+  it('serves what there is where there is no loader to load it anew', async () => {
+    const errors: unknown[] = [];
+    const { cache, clock } = timedCache({
+      staleWhileRevalidateMs: 50,
+      loader: undefined,
+      onError: (...event) => void errors.push(event),
+    });
+    cache.set('a', 'old');
+    await clock.advance(100);
+    expect(await cache.getOrLoad('a')).toBe('old');
+    await flush();
+    expect([errors, cache.stats().loads, cache.stats().loadFailures]).toEqual([[], 0, 0]);
+  });
 });
 
 describe('staleIfErrorMs', () => {
@@ -50,8 +64,10 @@ describe('staleIfErrorMs', () => {
     cache.set('a', 'old');
     await clock.advance(100);
     const callers = [cache.getOrLoad('a'), cache.getOrLoad('a')];
+    for (const caller of callers) expect((await outcomeOf(caller)).state).toBe('pending');
     loads[0]!.fail('down');
     expect([await Promise.all(callers), errors]).toEqual([['old', 'old'], [['down', 'a']]]);
+    expect(cache.stats()).toMatchObject({ hits: 0, misses: 2, staleHits: 1, loadFailures: 1 });
     await clock.advance(29);
     expect([await cache.getOrLoad('a'), loads.length]).toEqual(['old', 1]);
     await clock.advance(1);
@@ -72,6 +88,34 @@ describe('staleIfErrorMs', () => {
     const failed = cache.getOrLoad('a');
     loads[1]!.fail('still down');
     await expect(failed).rejects.toBe('still down');
+  });
+
+  it('is counted up to the failure, however early the load began, and whatever else may be served stale', async () => {
+    for (const [staleWhileRevalidateMs, afterMs, isServed] of [
+      [0, 0.9, true],
+      [0, 1, false],
+      [500, 1, false],
+      [500, 30, false],
+    ] as const) {
+      const { cache, clock, loads } = timedCache({ staleIfErrorMs: 50, staleWhileRevalidateMs }, 1000);
+      cache.set('a', 'old');
+      await clock.advance(149);
+      const caller = cache.getOrLoad('a', { forceRefresh: true });
+      await clock.advance(afterMs);
+      loads[0]!.fail('down');
+      expect(await outcomeOf(caller)).toEqual(
+        isServed ? { state: 'fulfilled', value: 'old' } : { state: 'rejected', reason: 'down' },
+      );
+    }
+  });
+
+  it('and onError have no part in a failure that a caller is told of', async () => {
+    const errors: unknown[] = [];
+    const { cache, loads } = timedCache({ staleIfErrorMs: 50, onError: (...event) => void errors.push(event) });
+    const failed = cache.getOrLoad('a');
+    loads[0]!.fail('down');
+    await expect(failed).rejects.toBe('down');
+    expect(errors).toEqual([]);
   });
 
   it('is not there unless asked for: a failed refresh of a fresh value rejects, and the value stays', async () => {
@@ -117,9 +161,63 @@ describe('softTimeoutMs', () => {
   it('does nothing where there is no value to serve', async () => {
     const { cache, clock, loads } = timedCache({ staleIfErrorMs: 500, softTimeoutMs: 20 });
     const caller = cache.getOrLoad('a');
+    expect(clock.pendingTimers).toBe(0);
     await clock.advance(5000);
     loads[0]!.open('new');
     expect(await caller).toBe('new');
+  });
+
+  it('lets callers wait on where the value out of date may not be served, or has been replaced', async () => {
+    const plain = timedCache({ staleWhileRevalidateMs: 500, softTimeoutMs: 20 });
+    plain.cache.set('a', 'old');
+    const refreshed = plain.cache.refresh('a');
+    const replaced = timedCache({ staleIfErrorMs: 500, softTimeoutMs: 20 });
+    replaced.cache.set('a', 'old');
+    await replaced.clock.advance(100);
+    const caller = replaced.cache.getOrLoad('a');
+    replaced.cache.set('a', 'set');
+    for (const { clock } of [plain, replaced]) await clock.advance(20);
+    for (const waiting of [refreshed, caller]) expect((await outcomeOf(waiting)).state).toBe('pending');
+    for (const { loads } of [plain, replaced]) loads[0]!.open('new');
+    expect([await refreshed, await caller, replaced.cache.get('a')]).toEqual(['new', 'new', 'set']);
+  });
+
+  it('leaves the failure of a load that it has answered for to onError, and nobody can abort that load', async () => {
+    const errors: unknown[] = [];
+    const { cache, clock, loads } = timedCache({
+      staleIfErrorMs: 500,
+      softTimeoutMs: 20,
+      errorBackoffMs: 50,
+      onError: (...event) => void errors.push(event),
+    });
+    cache.set('a', 'old');
+    await clock.advance(100);
+    const caller = cache.getOrLoad('a');
+    await clock.advance(20);
+    expect([await caller, cache.stats().staleHits]).toEqual(['old', 1]);
+    const leaver = new AbortController();
+    const left = cache.getOrLoad('a', { forceRefresh: true, signal: leaver.signal });
+    leaver.abort('left');
+    await expect(left).rejects.toBe('left');
+    expect([loads.length, loads[0]!.ctx.signal.aborted]).toEqual([1, false]);
+    loads[0]!.fail('down');
+    await flush();
+    expect(errors).toEqual([['down', 'a']]);
+  });
+
+  it('and hardTimeoutMs leave no timer behind a load that ends in time, or that its callers leave', async () => {
+    const { cache, clock, loads } = timedCache({ staleIfErrorMs: 500, softTimeoutMs: 20, hardTimeoutMs: 40 });
+    cache.set('a', 'old');
+    await clock.advance(100);
+    const leaver = new AbortController();
+    const callers = [cache.getOrLoad('a'), cache.getOrLoad('b'), cache.getOrLoad('c', { signal: leaver.signal })];
+    expect(clock.pendingTimers).toBe(4);
+    leaver.abort('left');
+    await expect(callers[2]).rejects.toBe('left');
+    loads[0]!.open('new');
+    loads[1]!.fail('down');
+    await expect(callers[1]).rejects.toBe('down');
+    expect([await callers[0], clock.pendingTimers]).toEqual(['new', 0]);
   });
 });
 
@@ -172,6 +270,18 @@ describe('refreshAhead', () => {
     await flush();
     await clock.advance(74);
     expect([await cache.getOrLoad('a'), loads.length]).toEqual(['new', 1]);
+    await clock.advance(1);
+    expect([await cache.getOrLoad('a'), loads.length]).toEqual(['new', 2]);
+  });
+
+  it('draws no random number and begins nothing for values that live for ever', async () => {
+    const never = (): never => {
+      throw new Error('called');
+    };
+    const { cache, clock, loads } = timedCache({ ttlMs: Infinity, refreshAhead: 0.5, random: never });
+    cache.set('a', 'old');
+    await clock.advance(1e9);
+    expect([await cache.getOrLoad('a'), loads.length]).toEqual(['old', 0]);
   });
 
   it('waits errorBackoffMs after a failed attempt', async () => {
@@ -202,7 +312,7 @@ describe('earlyExpirationBeta', () => {
       const expected = Math.exp(-(100 - atMs) / (beta * loadMs));
       let refreshes = 0;
       const trials = 2000;
-      const { cache, clock, loads } = timedCache({ earlyExpirationBeta: beta, random, maxEntries: trials });
+      const { cache, clock, loads } = timedCache({ earlyExpirationBeta: beta, random, maxEntries: trials }, 777);
       const keys = Array.from({ length: trials }, (_, k) => `${k}`);
       const first = Promise.all(keys.map((key) => cache.getOrLoad(key)));
       await clock.advance(loadMs);
@@ -227,7 +337,7 @@ describe('earlyExpirationBeta', () => {
 
 describe('forceRefresh', () => {
   it('loads where a value is fresh, and gives the loader that value and its age', async () => {
-    const { cache, clock, loads } = timedCache({ staleIfErrorMs: 1 });
+    const { cache, clock, loads } = timedCache({ staleIfErrorMs: 1 }, 500);
     cache.set('a', 'old');
     await clock.advance(30);
     const caller = cache.getOrLoad('a', { forceRefresh: true });
@@ -235,5 +345,29 @@ describe('forceRefresh', () => {
     expect(await cache.getOrLoad('a')).toBe('old');
     loads[0]!.open('new');
     expect([await caller, cache.get('a')]).toEqual(['new', 'new']);
+  });
+
+  it('gives the loader nothing where the cache keeps nothing out of date', async () => {
+    const { cache, loads } = timedCache();
+    cache.set('a', 'old');
+    const caller = cache.refresh('a');
+    expect(loads[0]!.ctx.stale).toBe(undefined);
+    loads[0]!.open('new');
+    expect(await caller).toBe('new');
+  });
+
+  it('that fails rejects with what the loader has thrown, in a cache of any kind', async () => {
+    for (const options of [{}, { ttlMs: Infinity }, { staleWhileRevalidateMs: 50 }, { staleIfErrorMs: 50 }]) {
+      const { cache, loads } = timedCache(options);
+      const first = cache.getOrLoad('none');
+      loads[0]!.fail('down');
+      await expect(first).rejects.toBe('down');
+      cache.set('a', 'old');
+      const failed = cache.refresh('a');
+      loads[1]!.fail('still down');
+      if ('staleIfErrorMs' in options) expect(await failed).toBe('old');
+      else await expect(failed).rejects.toBe('still down');
+      expect(cache.get('a')).toBe('old');
+    }
   });
 });

@@ -21,6 +21,40 @@ describe('invalidateTags', () => {
     expect(keysOf(cache)).toEqual(['page:1']);
   });
 
+  it('drops what has it both from its write and from the cache by either', () => {
+    const cache = createCache<string, number>({ maxEntries: 9, tags: () => ['common'] });
+    cache.set('a', 1, { tags: ['own'] });
+    cache.set('b', 1, { tags: ['own'] });
+    cache.set('c', 1);
+    cache.delete('b');
+    cache.invalidateTags(['common']);
+    expect(cache.size).toBe(0);
+    cache.set('a', 1, { tags: ['own'] });
+    cache.invalidateTags(['own']);
+    expect(cache.size).toBe(0);
+  });
+
+  it('leaves alone what has the tag no more, and what has got the place of an entry that had it', () => {
+    const removed: unknown[] = [];
+    const cache = createCache<string, number>({ maxEntries: 9, onRemoval: (...event) => void removed.push(event) });
+    cache.set('a', 1, { tags: ['t', 'u'] });
+    cache.set('a', 2);
+    cache.set('b', 1, { tags: ['t'] });
+    cache.set('b', 2, { tags: ['u'] });
+    cache.set('c', 1, { tags: ['t'] });
+    cache.delete('c');
+    cache.set('d', 1, { tags: ['t'] });
+    cache.delete('d');
+    removed.length = 0;
+    cache.invalidateTags(['t', 'never heard of']);
+    expect(removed).toEqual([]);
+    for (const key of ['e', 'f', 'g']) cache.set(key, 1);
+    cache.invalidateTags(['t']);
+    expect([keysOf(cache), cache.size]).toEqual([['a', 'b', 'e', 'f', 'g'], 5]);
+    cache.invalidateTags(['u']);
+    expect(keysOf(cache)).toEqual(['a', 'e', 'f', 'g']);
+  });
+
   it('drops as many entries as a tag has', () => {
     const cache = createCache<number, number>({ maxEntries: 200_000 });
     for (let key = 0; key < 150_000; key++) cache.set(key, key, { tags: ['all', key % 2 === 0 ? 'even' : 'odd'] });
