@@ -63,7 +63,7 @@ class Sections {
   }
 
   last(section: Section): Item | undefined {
-    return this.items.findLast((item) => item.section === section);
+    return this.items.filter((item) => item.section === section).at(-1);
   }
 
   #lastUnused(section: Section): Item | undefined {
