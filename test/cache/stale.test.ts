@@ -65,6 +65,7 @@ describe('staleIfErrorMs', () => {
     await clock.advance(100);
     const callers = [cache.getOrLoad('a'), cache.getOrLoad('a')];
     for (const caller of callers) expect((await outcomeOf(caller)).state).toBe('pending');
+    expect(clock.pendingTimers).toBe(0);
     loads[0]!.fail('down');
     expect([await Promise.all(callers), errors]).toEqual([['old', 'old'], [['down', 'a']]]);
     expect(cache.stats()).toMatchObject({ hits: 0, misses: 2, staleHits: 1, loadFailures: 1 });
@@ -200,6 +201,23 @@ describe('softTimeoutMs', () => {
     leaver.abort('left');
     await expect(left).rejects.toBe('left');
     expect([loads.length, loads[0]!.ctx.signal.aborted]).toEqual([1, false]);
+    loads[0]!.fail('down');
+    await flush();
+    expect(errors).toEqual([['down', 'a']]);
+  });
+
+  it('leaves that failure to onError even when the value out of date may be served no more', async () => {
+    const errors: unknown[] = [];
+    const { cache, clock, loads } = timedCache({
+      staleIfErrorMs: 50,
+      softTimeoutMs: 20,
+      onError: (...event) => void errors.push(event),
+    });
+    cache.set('a', 'old');
+    await clock.advance(100);
+    const caller = cache.getOrLoad('a');
+    await clock.advance(60);
+    expect(await caller).toBe('old');
     loads[0]!.fail('down');
     await flush();
     expect(errors).toEqual([['down', 'a']]);

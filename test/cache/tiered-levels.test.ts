@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createTieredCache } from '../../src/cache/index.ts';
-import { createCache } from '../../src/cache/index.ts';
+import type { TierPartition } from '../../src/cache/index.ts';
+import { createCache, createTieredCache } from '../../src/cache/index.ts';
 import { flush } from '../support/gate.ts';
 import { createFleet, directly, settle, STALE_MS, warm } from './tiered-fleet.ts';
 
@@ -114,8 +114,8 @@ describe('partitions', () => {
   it('count as connected when all of them are', async () => {
     const { clock, parts } = createFleet(2);
     let isDown = true;
-    const [up, other] = parts.map((part) => directly(part, clock)) as [ReturnType<typeof directly>, typeof up];
-    const down: typeof other = {
+    const [up, other] = [directly(parts[0]!, clock), directly(parts[1]!, clock)];
+    const down: TierPartition = {
       ...other,
       sync: async (...args) => (isDown ? Promise.reject(new Error('down')) : other.sync(...args)),
     };

@@ -203,7 +203,10 @@ describe('who waits', () => {
     const wait = async (loadMs: number, key: string): Promise<number> => {
       const startMs = fleet.clock.now();
       let overMs = 0;
-      void one.cache.getOrLoad(key, () => new Promise((done) => void fleet.clock.setTimeout(() => done('x'), loadMs)));
+      void one.cache.getOrLoad(
+        key,
+        () => new Promise<string>((done) => void fleet.clock.setTimeout(() => done('x'), loadMs)),
+      );
       await flush();
       void two.cache.getOrLoad(key, async () => 'own').then(() => (overMs = fleet.clock.now() - startMs));
       await fleet.clock.advance(loadMs + 200);
