@@ -14,7 +14,7 @@ export class KeyHasher {
     else if (typeof key === 'number') {
       hash = key | 0;
       // What is above and below the 32 bits.
-      if (hash !== key) hash ^= Math.imul((key / 2 ** 32) ^ ((key % 1) * 2 ** 32), 0x9e3779b1);
+      if (hash !== key) hash ^= Math.imul((key / 2 ** 32) ^ (key * 2 ** 32), 0x9e3779b1);
     } else if (Object(key) === key) hash = this.#idOf(key as object);
     else hash = hashText(String(key));
     hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

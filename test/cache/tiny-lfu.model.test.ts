@@ -64,13 +64,13 @@ describe('tinyLfu()', () => {
   });
 
   const traces: readonly (readonly [string, (k: number, draw: number) => number])[] = [
-    ['popular keys', (k, draw) => Math.floor(draw ** 4 * 400) + (k % 7 === 0 ? 1000 + k : 0)],
-    ['a loop', (k) => k % 90],
+    ['popular keys', (k, draw) => Math.floor(draw ** 4 * 500) + (k % 7 === 0 ? 1000 + k : 0)],
+    ['a loop', (k) => k % 180],
     ['keys that are asked for twice, soon', (k) => (k % 2 === 0 ? k / 2 : Math.max(0, (k - 61) / 2))],
-    ['one kind after the other', (k, draw) => (k % 1200 < 600 ? k % 70 : Math.floor(k - draw * 40))],
+    ['one kind after the other', (k, draw) => (k % 1200 < 600 ? k % 170 : Math.floor(k - draw * 40))],
   ];
 
-  it.each(traces.flatMap(([name, keyOf]) => [1, 7, 16, 33, 70].map((size) => [name, size, keyOf] as const)))(
+  it.each(traces.flatMap(([name, keyOf]) => [1, 7, 15, 33, 140].map((size) => [name, size, keyOf] as const)))(
     'sizes its window as plain lists do for %s, with room for %i',
     (_, maxEntries, keyOf) => {
       const caches = pair({ maxEntries }, 5);
