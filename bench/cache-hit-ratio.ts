@@ -34,7 +34,7 @@ const fixedWindow: EvictionPolicy = {
         sketch.add(lists.hashes[slot]!, 1);
         main.touch(slot);
       },
-      remove: (slot) => lists.unlink(slot),
+      remove: (slot) => lists.cut(slot),
       reweigh: (slot, weight) => lists.reweigh(slot, weight),
       victim: () => main.victim(),
     };

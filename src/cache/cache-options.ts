@@ -9,7 +9,7 @@ export type RemovalCause = 'evicted' | 'expired' | 'replaced' | 'deleted' | 'inv
 export interface LoadContext<V> {
   /** Aborts when nobody waits for the load any more, at `hardTimeoutMs`, and on close. Made on first read. */
   readonly signal: AbortSignal;
-  /** What the cache still has of the key, out of date. */
+  /** What the cache still has of the key, where its options let it keep values that are out of date or soon will be. */
   readonly stale: { readonly value: V; readonly ageMs: number } | undefined;
   /** Set it to give this value a time to live of its own. */
   ttlMs?: number;

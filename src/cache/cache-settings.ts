@@ -64,8 +64,6 @@ export interface CacheSettings<K, V> extends Numbers, Functions<K, V> {
   readonly staleMs: number;
   /** Whether more has to be known of an entry than how long it is fresh. */
   readonly isDetailed: boolean;
-  /** Whether entries have a time to live from the start. */
-  readonly isTimed: boolean;
 }
 
 /** @throws RangeError or TypeError for bad options. */
@@ -76,8 +74,6 @@ export function checkCache<K, V>(options: CacheOptions<K, V>): CacheSettings<K, 
   const own = checkNumbers(options, NUMBERS);
   for (const name of FUNCTIONS) optionalFunction(name, options[name] as unknown);
   const staleMs = Math.max(own.staleWhileRevalidateMs, own.staleIfErrorMs);
-  const isDetailed =
-    staleMs > 0 || own.refreshAhead < 1 || own.earlyExpirationBeta > 0 || own.expireAfterAccessMs < Infinity;
   return {
     ...options,
     ...own,
@@ -87,7 +83,7 @@ export function checkCache<K, V>(options: CacheOptions<K, V>): CacheSettings<K, 
     clock,
     random,
     staleMs,
-    isDetailed,
-    isTimed: isDetailed || ttlMs !== Infinity || own.negativeTtlMs > 0,
+    isDetailed:
+      staleMs > 0 || own.refreshAhead < 1 || own.earlyExpirationBeta > 0 || own.expireAfterAccessMs < Infinity,
   };
 }

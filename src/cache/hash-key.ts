@@ -13,7 +13,8 @@ export class KeyHasher {
     if (typeof key === 'string') hash = hashText(key);
     else if (typeof key === 'number') {
       hash = key | 0;
-      if (hash !== key) hash ^= Math.imul((key * 0x1_0000_0001) | 0, 0x9e3779b1);
+      // What is above and below the 32 bits.
+      if (hash !== key) hash ^= Math.imul((key / 2 ** 32) ^ (key * 2 ** 32), 0x9e3779b1);
     } else if (Object(key) === key) hash = this.#idOf(key as object);
     else hash = hashText(String(key));
     hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -50,7 +50,6 @@ export class Load<K, V> extends Flight<V | undefined> {
 
   /** From here on it goes on when its last caller has left. */
   keepGoing(): void {
-    if (this.isBackground) return;
     this.isBackground = true;
     this.waiting++;
   }

@@ -64,7 +64,7 @@ export class LoadingCache<K, V> extends SyncCache<K, V> {
     const results = new Map<K, LoadResult<V>>();
     for (const [key, read] of reads) {
       const result = await read;
-      if (!result.ok) own.signal?.throwIfAborted();
+      own.signal?.throwIfAborted();
       results.set(key, result);
     }
     return results;
@@ -115,11 +115,11 @@ export class LoadingCache<K, V> extends SyncCache<K, V> {
   #isServedStale(key: K, slot: number, nowMs: number): boolean {
     const { table, settings } = this;
     if (table.slots.get(key) !== slot || table.values[slot] === undefined) return false;
-    const lateMs = nowMs - table.time(slot, FRESH_UNTIL);
+    // It is not older than the longer of its two times, or it would have been dropped.
     return (
-      lateMs < settings.staleWhileRevalidateMs ||
-      (lateMs < settings.staleIfErrorMs &&
-        (nowMs < table.time(slot, RETRY_AT) || this.#loads.get(key)?.isOverdue === true))
+      nowMs - table.time(slot, FRESH_UNTIL) < settings.staleWhileRevalidateMs ||
+      nowMs < table.time(slot, RETRY_AT) ||
+      this.#loads.get(key)?.isOverdue === true
     );
   }
 
@@ -229,7 +229,6 @@ export class LoadingCache<K, V> extends SyncCache<K, V> {
   }
 
   close(): void {
-    if (this.isClosed) return;
     this.isClosed = true;
     for (const load of this.#running) load.abort(new CacheClosedError());
     this.clear();

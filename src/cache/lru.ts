@@ -44,7 +44,7 @@ class Lru implements Evictor {
   }
 
   remove(slot: number): void {
-    this.#lists.unlink(slot);
+    this.#lists.cut(slot);
   }
 
   reweigh(slot: number, weight: number): void {

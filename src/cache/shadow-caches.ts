@@ -47,7 +47,7 @@ class Shadow {
     if (size < this.#capacity) return;
     const victim = this.#cache.victim();
     this.#slots.delete(this.#lists.hashes[victim]!);
-    this.#lists.unlink(victim);
+    this.#lists.cut(victim);
     this.#vacant = victim;
   }
 }

@@ -5,8 +5,6 @@ export const PROBATION = 1;
 export const PROTECTED = 2;
 /** Entries without weight: to drop one frees nothing, so no list that is searched for victims has them. */
 export const PINNED = 3;
-/** The list of a slot that holds nothing. */
-export const FREE = 4;
 
 /** Uses of a slot that are counted. */
 export const MOST_USES = 15;
@@ -15,7 +13,7 @@ export const WATCHED = 128;
 
 /** Lists of slots, most recently used first, with the weight of each. Their heads are the slots below {@link FIRST_SLOT}. */
 export class SlotLists {
-  readonly weights: Float64Array = new Float64Array(FREE);
+  readonly weights: Float64Array = new Float64Array(FIRST_SLOT);
   list: Uint8Array;
   hashes: Int32Array;
   /** How often each was used since it was looked at last, up to {@link MOST_USES}; more in slots that are watched. */
@@ -25,7 +23,7 @@ export class SlotLists {
   #own: Float64Array | undefined;
 
   constructor(isWeighted: boolean, slots: number = FIRST_SLOT) {
-    this.list = new Uint8Array(slots).fill(FREE);
+    this.list = new Uint8Array(slots);
     this.hashes = new Int32Array(slots);
     this.uses = new Uint8Array(slots);
     this.#next = new Int32Array(slots);
@@ -39,9 +37,7 @@ export class SlotLists {
   }
 
   grow(slots: number): void {
-    const from = this.list.length;
     this.list = enlarged(this.list, new Uint8Array(slots));
-    this.list.fill(FREE, from);
     this.hashes = enlarged(this.hashes, new Int32Array(slots));
     this.uses = enlarged(this.uses, new Uint8Array(slots));
     this.#next = enlarged(this.#next, new Int32Array(slots));
@@ -64,22 +60,17 @@ export class SlotLists {
     this.#link(slot, weight > 0 ? WINDOW : PINNED, weight);
   }
 
-  unlink(slot: number): void {
-    this.#cut(slot);
-    this.list[slot] = FREE;
-  }
-
   reweigh(slot: number, weight: number): void {
     if (!this.#own || this.#own[slot] === weight) return;
     const list = this.list[slot]!;
-    this.#cut(slot);
+    this.cut(slot);
     this.#own[slot] = weight;
     this.#link(slot, weight > 0 ? list % PINNED : PINNED, weight);
   }
 
   /** To the front of `list`. */
   move(slot: number, list: number): void {
-    this.#cut(slot);
+    this.cut(slot);
     this.#link(slot, list, this.weightOf(slot));
   }
 
@@ -95,7 +86,7 @@ export class SlotLists {
     previous[first] = slot;
   }
 
-  #cut(slot: number): void {
+  cut(slot: number): void {
     const next = this.#next;
     const previous = this.#previous;
     const after = next[slot]!;

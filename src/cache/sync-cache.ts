@@ -137,10 +137,10 @@ export abstract class SyncCache<K, V> {
     const weight = settings.isWeighted ? this.#weightOf(key, value, options.weight) : 1;
     const tags = settings.tags || options.tags ? this.#tagsOf(key, value, options.tags) : undefined;
     if (!this.claim(key, load, tags)) return;
-    const isTimed = settings.isTimed || table.times !== undefined || ttlMs < Infinity;
+    const isTimed = settings.isDetailed || table.times !== undefined || ttlMs < Infinity;
     const nowMs = isTimed ? this.now() : 0;
     let slot = table.slots.get(key);
-    if (!(ttlMs > 0) || weight > settings.maxWeight || settings.maxEntries === 0) {
+    if (!(ttlMs > 0) || weight > settings.maxWeight) {
       if (slot !== undefined) this.drop(slot, 'replaced');
       this.#note(key, value, ttlMs > 0 ? 'evicted' : 'expired');
     } else {
@@ -203,13 +203,13 @@ export abstract class SyncCache<K, V> {
 
   protected drop(slot: number, cause: RemovalCause): void {
     const { keys, values } = this.table;
-    if (cause === 'evicted') this.#evictions++;
-    else if (cause === 'expired') this.#expirations++;
     this.#note(keys[slot] as K, values[slot], cause);
     this.table.remove(slot);
   }
 
   #note(key: K, value: V | undefined, cause: RemovalCause): void {
+    if (cause === 'evicted') this.#evictions++;
+    else if (cause === 'expired') this.#expirations++;
     if (this.settings.onRemoval && value !== undefined) (this.#removed ??= []).push([key, value, cause]);
   }
 

@@ -88,7 +88,6 @@ class TwoLevels<V> implements TieredCache<V> {
     const isLoader = typeof loaderOrOptions === 'function';
     const loader = isLoader ? loaderOrOptions : this.#settings.loader;
     const own = (isLoader ? options : loaderOrOptions) ?? NO_OPTIONS;
-    if (own.signal?.aborted) return Promise.reject(own.signal.reason);
     if (this.#closing) return Promise.reject(new CacheClosedError());
     if (!loader) return Promise.reject(new TypeError('no loader was given'));
     const link = this.#linkOf(key);
@@ -125,11 +124,9 @@ class TwoLevels<V> implements TieredCache<V> {
   }
 
   #track(key: string, value: Promise<unknown>): void {
-    const end = (): void => {
-      if (this.#blind.get(key) === over) this.#blind.delete(key);
-    };
-    const over: Promise<void> = value.then(end, end);
-    this.#blind.set(key, over);
+    // The next one is begun after that, never before.
+    const end = (): void => void this.#blind.delete(key);
+    this.#blind.set(key, value.then(end, end));
   }
 
   async get(key: string, { signal }: Pick<LoadOptions, 'signal'> = NO_OPTIONS): Promise<V | undefined> {

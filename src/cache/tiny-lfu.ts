@@ -1,6 +1,6 @@
 import type { Bounds, EvictionPolicy, Evictor } from './eviction-policy.ts';
 import { FrequencySketch } from './frequency-sketch.ts';
-import { FREE, MOST_USES, SlotLists, WATCHED } from './slot-lists.ts';
+import { MOST_USES, SlotLists, WATCHED } from './slot-lists.ts';
 import { ShadowCaches } from './shadow-caches.ts';
 import { WindowTinyLfu } from './window-tiny-lfu.ts';
 
@@ -85,7 +85,7 @@ class TinyLfu implements Evictor {
 
   remove(slot: number): void {
     this.#entries--;
-    this.#lists.unlink(slot);
+    this.#lists.cut(slot);
   }
 
   reweigh(slot: number, weight: number): void {
@@ -98,9 +98,9 @@ class TinyLfu implements Evictor {
   }
 
   #watch(): void {
-    const { hashes, list, uses } = this.#lists;
+    const { hashes, uses } = this.#lists;
     this.#shadows = new ShadowCaches(this.#entries, this.#bounds.random);
-    for (let slot = 0; slot < uses.length; slot++)
-      if (list[slot] !== FREE && this.#shadows.samples(hashes[slot]!)) uses[slot]! |= WATCHED;
+    // Slots that hold nothing included: whoever gets one is judged anew.
+    for (const [slot, hash] of hashes.entries()) if (this.#shadows.samples(hash)) uses[slot]! |= WATCHED;
   }
 }

@@ -52,6 +52,7 @@ class Waiter<V> {
   }
 
   handleEvent(): void {
+    this.signal!.removeEventListener('abort', this);
     this.flight.leave(this, this.signal!.reason);
   }
 }
@@ -66,7 +67,7 @@ class Waiter<V> {
 export class Flight<V> {
   /** How many have joined, ever. */
   joined: number = 0;
-  /** How many wait now. */
+  /** How many wait, in the first place: those that were answered beforehand are not taken off. */
   waiting: number = 0;
   isOver: boolean = false;
   isAborted: boolean = false;
@@ -136,9 +137,8 @@ export class Flight<V> {
     this.#tell(isOk || instead !== undefined, instead ? instead.value : result);
   }
 
-  /** Gives those who wait now an answer; the function runs on. */
+  /** Gives those who wait now an answer; the function runs on. Only where something else keeps the flight going. */
   answer(value: V): void {
-    this.waiting -= this.#waiters.size;
     this.#common = undefined;
     this.#tell(true, value);
   }
@@ -155,7 +155,6 @@ export class Flight<V> {
   /** One caller gives up. The last one takes the flight down. */
   leave(waiter: Waiter<V>, reason: unknown): void {
     this.#waiters.delete(waiter);
-    waiter.signal?.removeEventListener('abort', waiter);
     waiter.reject(reason);
     if (!--this.waiting) this.abort(reason);
   }

@@ -121,6 +121,24 @@ describe('getOrLoadMany', () => {
     expect(cache.stats().loading).toBe(0);
   });
 
+  it('aborts a signal that the batch reads only after some of its keys were left', async () => {
+    let context: { readonly signal: AbortSignal } | undefined;
+    const cache = createCache<string, number>({
+      maxEntries: 99,
+      loadMany: (_, ctx) => ((context = ctx), new Promise<never>(() => {})),
+    });
+    const [one, two] = [new AbortController(), new AbortController()];
+    const ends = Promise.allSettled([
+      cache.getOrLoadMany(['a', 'b'], { signal: one.signal }),
+      cache.getOrLoad('b', { signal: two.signal }),
+    ]);
+    one.abort('one');
+    expect(context!.signal.aborted).toBe(false);
+    two.abort('two');
+    expect(context!.signal.reason).toBe('two');
+    await ends;
+  });
+
   it('does not call the batch loader when everything is there', async () => {
     const cache = createCache<string, number>({
       maxEntries: 99,

@@ -103,6 +103,32 @@ describe.each([tinyLfu(), lru()])('a cache of $name', (policy) => {
     ]);
     cache.set('c', 10);
     expect(cache.weight).toBeLessThanOrEqual(10);
+    cache.clear();
+    cache.set('d', 10);
+    expect([cache.get('d'), cache.weight]).toEqual([10, 10]);
+    cache.clear();
+    for (const key of ['e', 'f']) cache.set(key, 5);
+    expect([cache.size, cache.weight, cache.stats().evictions > 0]).toEqual([2, 10, true]);
+  });
+
+  it('counts entries as 1 each where there is no weigher', () => {
+    const { cache } = watched({ maxWeight: 3, policy });
+    for (const key of ['a', 'b', 'c', 'd']) cache.set(key, 7);
+    expect([cache.size, cache.weight]).toEqual([3, 3]);
+  });
+
+  it('grows with its entries, and holds no less after many have come and gone', () => {
+    for (const options of [{ maxEntries: 3000 }, { maxWeight: 3000, maxEntries: 4000 }]) {
+      const { cache, removals } = watched({ ...options, policy });
+      for (let round = 0; round < 3; round++) {
+        for (let k = 0; k < 3000; k++) cache.set(`${round} ${k}`, k);
+        for (let k = 0; k < 3000; k++) if (cache.peek(`${round} ${k}`) !== k) expect(k).toBe('kept');
+        expect([cache.size, cache.weight]).toEqual([3000, 3000]);
+        for (let k = 0; k < 3000; k += 1 + (round % 2)) cache.delete(`${round} ${k}`);
+        if (round % 2 === 1) cache.clear();
+      }
+      expect(removals.every(([, , cause]) => cause === 'deleted')).toBe(true);
+    }
   });
 
   it('never evicts an entry of weight 0 for the weight of others', () => {
@@ -136,85 +162,43 @@ describe.each([tinyLfu(), lru()])('a cache of $name', (policy) => {
   });
 });
 
-describe('onRemoval', () => {
-  it('is told once of each value that was written, and why it left', async () => {
-    const { cache, removals } = watched({ maxEntries: 2, policy: lru(), tags: (key) => [key] });
-    cache.set('a', 1);
-    cache.set('a', 2);
-    cache.set('b', 3);
-    cache.set('c', 4);
-    cache.delete('c');
-    cache.delete('c');
-    cache.invalidateTags(['b', 'x']);
-    await cache.getOrLoad('d', () => 5);
-    cache.set('e', 6, { ttlMs: 0 });
-    cache.clear();
-    expect(removals).toEqual([
-      ['a', 1, 'replaced'],
-      ['a', 2, 'evicted'],
-      ['c', 4, 'deleted'],
-      ['b', 3, 'invalidated'],
-      ['e', 6, 'expired'],
-      ['d', 5, 'deleted'],
-    ]);
-  });
-
-  it('may use the cache: it is called when everything is in order', () => {
-    const sizes: number[] = [];
-    const cache = createCache<string, number>({
-      maxWeight: 10,
-      weigher,
-      policy: lru(),
-      onRemoval: (key, value, cause) => {
-        sizes.push(cache.weight);
-        expect(cache.peek(key)).toBe(undefined);
-        if (cause === 'evicted' && value < 3) cache.set(`${key}'`, 3);
-      },
+describe('lru()', () => {
+  it('takes a get, a read that may load and a write of a key for its last use, and nothing else', async () => {
+    const uses: readonly ((cache: ReturnType<typeof createCache<string, number>>) => unknown)[] = [
+      (cache) => cache.get('a'),
+      (cache) => cache.getOrLoad('a', () => 0),
+      (cache) => cache.set('a', 2),
+      (cache) => [cache.peek('a'), cache.has('a'), [...cache.entries()]],
+    ];
+    const kept = uses.map((use) => {
+      const cache = createCache<string, number>({ maxEntries: 2, policy: lru() });
+      for (const key of ['a', 'b']) cache.set(key, 1);
+      void use(cache);
+      cache.set('c', 1);
+      return [...cache.entries()].map(([key]) => key).join('');
     });
-    for (const key of ['a', 'b', 'c', 'd']) cache.set(key, 2);
-    cache.set('e', 9);
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(10);
-    expect(cache.weight).toBe([...cache.entries()].reduce((sum, [, weight]) => sum + weight, 0));
+    expect(kept).toEqual(['ac', 'ac', 'ac', 'bc']);
   });
 
-  it('may write while the cache is cleared, and what it writes stays', () => {
-    const cache = createCache<string, number>({
-      maxEntries: 9,
-      onRemoval: (key) => key.length < 2 && cache.set(`${key}!`, 1),
-    });
-    for (const key of ['a', 'b', 'c']) cache.set(key, 1);
-    cache.clear();
-    expect([...cache.entries()].map(([key]) => key).sort()).toEqual(['a!', 'b!', 'c!']);
-  });
-
-  it('that throws is reported and changes nothing', async () => {
-    const reported: unknown[] = [];
-    const { reportError } = globalThis;
-    globalThis.reportError = (error) => void reported.push(error);
-    try {
-      const refuse = (key: string): never => {
-        throw new Error(`no ${key}`);
-      };
-      const cache = createCache<string, number>({
-        maxEntries: 1,
-        policy: lru(),
-        onRemoval: refuse,
-        onError: (_, key) => refuse(key),
-        ttlMs: 1e6,
-        staleIfErrorMs: 1e6,
-      });
-      cache.set('a', 1);
-      cache.set('b', 2);
-      await cache.getOrLoad('b', () => refuse('load'), { forceRefresh: true });
-      cache.clear();
-      expect([cache.size, reported.map(String)]).toEqual([0, ['Error: no a', 'Error: no b', 'Error: no b']]);
-    } finally {
-      globalThis.reportError = reportError;
-    }
+  it('and tinyLfu() bear their names', () => {
+    expect([lru().name, tinyLfu().name]).toEqual(['lru', 'tiny-lfu']);
   });
 });
 
 describe('callbacks that judge a value', () => {
+  it('are asked about values only, not about what is remembered as missing', async () => {
+    const asked: unknown[] = [];
+    const cache = createCache<string, number>({
+      maxWeight: 9,
+      negativeTtlMs: 10,
+      weigher: (value) => asked.push(value),
+      ttlMs: (_, value) => asked.push(value),
+      tags: (_, value) => [`${asked.push(value)}`],
+    });
+    expect(await cache.getOrLoad('a', () => undefined)).toBe(undefined);
+    expect([asked, cache.size, cache.weight]).toEqual([[], 1, 1]);
+  });
+
   it.each(['weigher', 'ttlMs', 'tags'] as const)(
     'make a write throw what %s throws, and leave everything as it was',
     async (name) => {

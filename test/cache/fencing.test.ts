@@ -60,15 +60,24 @@ describe('a load under way', () => {
   it('counts tags that its loader sets at its end against invalidations made meanwhile', async () => {
     const { load, loads } = createOrigin<string>();
     const cache = createCache<string, string>({ maxEntries: 9, loader: load });
-    const callers = [cache.getOrLoad('a'), cache.getOrLoad('b')];
+    const callers = [cache.getOrLoad('a'), cache.getOrLoad('b'), cache.getOrLoad('c')];
     cache.invalidateTags(['t', 'u']);
     loads[0]!.ctx.tags = ['s', 't'];
     loads[1]!.ctx.tags = ['s'];
     for (const started of loads) started.open(started.key);
     await Promise.all(callers);
-    expect([cache.get('a'), cache.get('b'), cache.stats().loading]).toEqual([undefined, 'b', 0]);
+    expect([cache.get('a'), cache.get('b'), cache.get('c'), cache.stats().loading]).toEqual([undefined, 'b', 'c', 0]);
     void cache.getOrLoad('a');
-    expect(loads.length).toBe(3);
+    expect(loads.length).toBe(4);
+  });
+
+  it('that finds nothing drops nothing that was written meanwhile', async () => {
+    const { load, loads } = createOrigin<string>();
+    const cache = createCache<string, string>({ maxEntries: 9, loader: load });
+    const before = cache.getOrLoad('a');
+    cache.set('a', 'set');
+    loads[0]!.open(undefined);
+    expect([await before, cache.get('a')]).toEqual([undefined, 'set']);
   });
 
   it('that brings nothing after an invalidation of its tags leaves no memory of that', async () => {
@@ -114,6 +123,34 @@ describe('a load under way', () => {
     loads[1]!.fail(new Error('down'));
     await expect(next).rejects.toThrow('down');
   });
+
+  it.each(changes.slice(0, 3))(
+    'that fails does not bring back, as stale, what a removal has put an end to',
+    async (_, change) => {
+      const clock = createVirtualClock();
+      const { load, loads } = createOrigin<string>();
+      const cache = createCache<string, string>({
+        maxEntries: 9,
+        loader: load,
+        ttlMs: 10,
+        staleWhileRevalidateMs: 100,
+        staleIfErrorMs: 100,
+        softTimeoutMs: 5,
+        errorBackoffMs: 50,
+        tags: () => ['t'],
+        clock,
+      });
+      cache.set('a', 'old');
+      await clock.advance(10);
+      const [before] = [cache.refresh('a')];
+      change(cache);
+      const after = cache.getOrLoad('a');
+      for (const started of loads) started.fail(new Error('down'));
+      await expect(before).rejects.toThrow('down');
+      await expect(after).rejects.toThrow('down');
+      expect([loads.map(({ ctx }) => ctx.stale?.value), cache.size]).toEqual([['old', undefined], 0]);
+    },
+  );
 
   it('loses to a write made by the callbacks that judge its value', async () => {
     const cache = createCache<string, number>({

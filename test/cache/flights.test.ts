@@ -76,6 +76,14 @@ describe('a load', () => {
     expect([await Promise.all(callers), cache.size, loads.length]).toEqual([[1, 1], 0, 1]);
   });
 
+  it('whose value has no time to live still serves all its callers, also where it is loaded anew', async () => {
+    const { load, loads } = createOrigin<number>();
+    const cache = createCache<string, number>({ maxEntries: 9, ttlMs: 0, staleIfErrorMs: 10, loader: load });
+    const callers = [cache.getOrLoad('a'), cache.refresh('a'), cache.getOrLoad('a', { forceRefresh: true })];
+    loads[0]!.open(1);
+    expect([await Promise.all(callers), cache.size, loads.length]).toEqual([[1, 1, 1], 0, 1]);
+  });
+
   it('runs alongside more others than the cache has room for', async () => {
     const { load, loads } = createOrigin<number>();
     const cache = createCache<string, number>({ maxEntries: 2, loader: load });
@@ -119,6 +127,24 @@ describe('an abort', () => {
     expect(await ends).toEqual(['one', 'two'].map((reason) => ({ status: 'rejected', reason })));
   });
 
+  it('of the last caller keeps what comes late from the callbacks that judge a value', async () => {
+    const { load, loads } = createOrigin<number>();
+    const judged: unknown[] = [];
+    const cache = createCache<string, number>({
+      maxWeight: 9,
+      weigher: (value) => judged.push(value),
+      tags: (_, value) => [`${judged.push(value)}`],
+      loader: load,
+    });
+    const caller = new AbortController();
+    const left = cache.getOrLoad('a', { signal: caller.signal });
+    caller.abort('left');
+    await expect(left).rejects.toBe('left');
+    loads[0]!.open(1);
+    await flush();
+    expect([judged, cache.size]).toEqual([[], 0]);
+  });
+
   it('that came before the call starts nothing, joins nothing and is counted as nothing', async () => {
     const { load, loads } = createOrigin<number>();
     const cache = createCache<string, number>({ maxEntries: 9, loader: load, loadMany: () => new Map() });
@@ -145,12 +171,12 @@ describe('an abort', () => {
     expect(await cache.getOrLoad('a')).toBe(1);
     const caller = new AbortController();
     const joined = cache.getOrLoad('a', { signal: caller.signal, forceRefresh: true });
+    const stays = cache.getOrLoad('a', { forceRefresh: true });
     caller.abort('left');
     await expect(joined).rejects.toBe('left');
     expect([loads.length, loads[0]!.ctx.signal.aborted]).toEqual([1, false]);
     loads[0]!.open(2);
-    await flush();
-    expect(cache.get('a')).toBe(2);
+    expect([await stays, cache.get('a')]).toEqual([2, 2]);
   });
 });
 
@@ -181,7 +207,10 @@ describe('close', () => {
       0,
       [['b', 2, 'deleted']],
     ]);
-    await expect(cache.getOrLoad('a')).rejects.toThrow('the cache is closed');
+    await expect(cache.getOrLoad('a')).rejects.toMatchObject({
+      name: 'CacheClosedError',
+      message: 'the cache is closed',
+    });
     expect(await cache.getOrLoadMany(['a'])).toMatchObject(new Map([['a', { ok: false }]]));
     expect(loads.length).toBe(3);
   });

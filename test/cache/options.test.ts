@@ -50,6 +50,20 @@ describe('createCache', () => {
     for (const value of [0, 0.5, Infinity, undefined, () => 1]) create({ ttlMs: value });
   });
 
+  it('refuses times to live and weights of single values by name, and keeps nothing of the write', async () => {
+    for (const value of [-1, NaN, '1', null]) {
+      const options = { ttlMs: value, weight: value } as never as { ttlMs: number; weight: number };
+      const { ttlMs, weight } = options;
+      const cache = createCache<string, number>({ maxWeight: 9, weigher: () => weight });
+      expect(() => cache.set('a', 1, { ttlMs, weight: 1 })).toThrow(/^ttlMs must be a number of at least 0, got /);
+      expect(() => cache.set('a', 1, { weight })).toThrow(/^weight must be an integer of at least 0, got /);
+      expect(() => cache.set('a', 1)).toThrow(/^weight must be an integer of at least 0, got /);
+      expect(cache.size).toBe(0);
+    }
+    const cache = createCache<string, number>({ maxEntries: 9, ttlMs: () => NaN });
+    expect(() => cache.set('a', 1)).toThrow('ttlMs must be a number of at least 0, got NaN');
+  });
+
   it('wants a bound', () => {
     expect(() => createCache({})).toThrow(new TypeError('maxEntries must be given, or maxWeight, got undefined'));
     createCache({ maxWeight: 5 });

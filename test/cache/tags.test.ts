@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createCache } from '../../src/cache/index.ts';
+import { createCache, lru } from '../../src/cache/index.ts';
 
 const keysOf = (cache: { entries(): Iterable<[string, unknown]> }): string[] =>
   [...cache.entries()].map(([key]) => key).sort();
@@ -19,6 +19,50 @@ describe('invalidateTags', () => {
     expect(keysOf(cache)).toEqual(['page:1']);
     cache.invalidateTags([]);
     expect(keysOf(cache)).toEqual(['page:1']);
+  });
+
+  it('drops what has it both from its write and from the cache by either', () => {
+    const cache = createCache<string, number>({ maxEntries: 9, tags: () => ['common'] });
+    cache.set('a', 1, { tags: ['own'] });
+    cache.set('b', 1, { tags: ['own'] });
+    cache.set('c', 1);
+    cache.delete('b');
+    cache.invalidateTags(['common']);
+    expect(cache.size).toBe(0);
+    cache.set('a', 1, { tags: ['own'] });
+    cache.invalidateTags(['own']);
+    expect(cache.size).toBe(0);
+  });
+
+  it('leaves alone what has the tag no more, and what has got the place of an entry that had it', () => {
+    const removed: unknown[] = [];
+    const cache = createCache<string, number>({ maxEntries: 9, onRemoval: (...event) => void removed.push(event) });
+    cache.set('a', 1, { tags: ['t', 'u'] });
+    cache.set('a', 2);
+    cache.set('b', 1, { tags: ['t'] });
+    cache.set('b', 2, { tags: ['u'] });
+    cache.set('c', 1, { tags: ['t'] });
+    cache.delete('c');
+    cache.set('d', 1, { tags: ['t'] });
+    cache.delete('d');
+    removed.length = 0;
+    cache.invalidateTags(['t', 'never heard of']);
+    expect(removed).toEqual([]);
+    for (const key of ['e', 'f', 'g']) cache.set(key, key.charCodeAt(0));
+    expect(['e', 'f', 'g'].map((key) => cache.get(key))).toEqual([101, 102, 103]);
+    cache.invalidateTags(['t']);
+    expect([keysOf(cache), cache.size]).toEqual([['a', 'b', 'e', 'f', 'g'], 5]);
+    cache.invalidateTags(['u']);
+    expect(keysOf(cache)).toEqual(['a', 'e', 'f', 'g']);
+  });
+
+  it('drops as many entries as a tag has', () => {
+    // More than a call can have arguments.
+    const [cache, tags] = [createCache<number, number>({ maxEntries: 200_000, policy: lru() }), { tags: ['all'] }];
+    for (let key = 0; key < 130_000; key++) cache.set(key, key, tags);
+    cache.set(-1, -1);
+    cache.invalidateTags(['all']);
+    expect([...cache.entries()]).toEqual([[-1, -1]]);
   });
 
   it('drops what is remembered as missing under a tag', async () => {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { createCache } from '../../src/cache/index.ts';
+import { outcomeOf } from '../support/gate.ts';
 import type { Network } from './tiered-fleet.ts';
 import { createFleet, settle, STALE_MS, warm } from './tiered-fleet.ts';
 
@@ -61,6 +63,36 @@ describe('a process', () => {
     await one.cache.delete('b');
     await fleet.clock.advance(1);
     expect(await two.cache.get('a')).toBe(undefined);
+  });
+
+  it('loses nothing newer to a message that comes late', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await warm(two);
+    nextWays(two.network, STALE_MS / 2);
+    await one.cache.delete('a');
+    await fleet.clock.advance(STALE_MS / 3);
+    await warm(two, 'new');
+    await fleet.clock.advance(1);
+    two.network.state = 'answers lost';
+    await fleet.clock.advance(STALE_MS / 6);
+    const got = two.cache.get('a');
+    await fleet.clock.advance(1000);
+    expect(await got).toBe('new');
+  });
+
+  it('serves what its first level has out of date without waiting for the process that loads it anew', async () => {
+    const fleet = createFleet();
+    const l1 = createCache<string, string>({ maxEntries: 9, staleWhileRevalidateMs: 1000, clock: fleet.clock });
+    const [one, two] = [fleet.join({ l1, ttlMs: 100 }), fleet.join({ ttlMs: 100 })] as const;
+    await Promise.all([warm(one), two.cache.ready()]);
+    await fleet.clock.advance(100);
+    void two.cache.getOrLoad('a', () => new Promise<string>(() => {}));
+    await fleet.clock.advance(1);
+    expect(await outcomeOf(one.cache.getOrLoad('a', async () => 'new'))).toEqual({ state: 'fulfilled', value: 'old' });
+    await fleet.clock.advance(200);
+    expect(one.cache.stats().loads).toBe(1);
   });
 
   it('keeps nothing of a read that a change overtook', async () => {

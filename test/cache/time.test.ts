@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { createCache } from '../../src/cache/index.ts';
 import { createSeededRandom } from '../../src/testing/index.ts';
 import { timedCache } from './origin.ts';
 
@@ -157,5 +158,83 @@ describe('a value', () => {
     cache.set('a', 'one', { ttlMs: 10 });
     await clock.advance(10);
     expect([cache.get('a'), cache.get('3'), cache.size]).toEqual([undefined, 'for ever', 5]);
+  });
+
+  it('keeps its time whatever becomes of others: reads, removals and failed loads of other keys', async () => {
+    const { cache, clock, loads } = timedCache({ maxEntries: 50 });
+    const keys = Array.from({ length: 20 }, (_, k) => `${k}`);
+    for (const key of keys) cache.set(key, 'one');
+    await clock.advance(99);
+    for (const key of keys) expect(cache.get(key)).toBe('one');
+    const failed = cache.refresh('3');
+    loads[0]!.fail(new Error('down'));
+    await expect(failed).rejects.toThrow('down');
+    expect(cache.delete('5')).toBe(true);
+    expect([...cache.entries()].length).toBe(19);
+    await clock.advance(1);
+    expect([...cache.entries()].length).toBe(0);
+  });
+
+  it('takes no time over from the one that it replaces, or whose place it gets', async () => {
+    const { cache, clock } = timedCache({ ttlMs: Infinity });
+    cache.set('a', 'short', { ttlMs: 10 });
+    cache.set('b', 'short', { ttlMs: 10 });
+    cache.set('a', 'for ever');
+    cache.delete('b');
+    cache.set('c', 'for ever');
+    await clock.advance(10);
+    for (const key of ['d', 'e', 'f', 'g']) cache.set(key, 'for ever');
+    cache.cleanUp();
+    expect([cache.get('a'), cache.get('c'), cache.size, cache.stats().expirations]).toEqual([
+      'for ever',
+      'for ever',
+      6,
+      0,
+    ]);
+  });
+
+  it('gets no younger when the clock is set back, and no older by the time that passes twice', async () => {
+    const { cache, clock } = timedCache({}, 5000);
+    cache.set('a', 'one');
+    clock.setNow(5060);
+    expect(cache.get('a')).toBe('one');
+    clock.setNow(1000);
+    expect(cache.get('a')).toBe('one');
+    clock.setNow(1039);
+    expect(cache.get('a')).toBe('one');
+    clock.setNow(1040);
+    expect(cache.get('a')).toBe(undefined);
+  });
+
+  it('for ever stays so, however wide ttlJitter is', () => {
+    const { cache } = timedCache({ ttlMs: Infinity, ttlJitter: 1, random: () => 0 });
+    cache.set('a', 'one');
+    cache.set('b', 'one', { ttlMs: 50 });
+    expect([cache.get('a'), cache.size]).toEqual(['one', 1]);
+  });
+});
+
+describe('a cache without times to live', () => {
+  it('reads no clock and sets no timer, whatever is asked of it', async () => {
+    const never = (): never => {
+      throw new Error('called');
+    };
+    const clock = { now: never, epochMs: never, setTimeout: never, clearTimeout: never };
+    const cache = createCache<number, number>({
+      maxEntries: 100,
+      clock,
+      ttlMs: Infinity,
+      tags: () => ['t'],
+      loader: (key) => key,
+    });
+    for (let key = 0; key < 300; key++) cache.set(key, key);
+    for (let key = 250; key < 350; key++) expect(await cache.getOrLoad(key)).toBe(key);
+    expect(await cache.refresh(340)).toBe(340);
+    await expect(cache.getOrLoad(-1, async () => Promise.reject(new Error('down')))).rejects.toThrow('down');
+    const [[kept]] = [...cache.entries()] as [[number, number]];
+    expect([cache.get(kept), cache.peek(kept), cache.has(kept), cache.delete(kept)]).toEqual([kept, kept, true, true]);
+    cache.invalidateTags(['u']);
+    expect(cache.stats().size).toBe(99);
+    cache.close();
   });
 });

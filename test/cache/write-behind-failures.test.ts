@@ -33,6 +33,19 @@ describe('a write behind that fails', () => {
     ]);
   });
 
+  it('and succeeds later is not written once more by a flush', async () => {
+    const table = behind();
+    const { cached, clock, log, rows } = table;
+    table.mode = 'fail';
+    await cached.put('a', '1');
+    await clock.advance(10);
+    table.mode = 'work';
+    await clock.advance(110);
+    rows.set('a', 'changed by others');
+    await cached.flush();
+    expect([log, rows.get('a'), clock.pendingTimers]).toEqual([['a=1', 'a=1'], 'changed by others', 0]);
+  });
+
   it('never comes on top of a newer write of its key', async () => {
     const table = behind();
     const { cached, calls, clock, log, rows } = table;

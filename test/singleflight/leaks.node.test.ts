@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createSingleflight } from '../../src/singleflight/index.ts';
+import { gate } from '../support/gate.ts';
 import { abortListeners, heapGrowth, watchRejections } from '../support/leaks.ts';
 
 describe('memory', () => {
@@ -22,6 +23,25 @@ describe('memory', () => {
     );
     expect(growth).toBeLessThan(50_000);
     expect([flights.size, abortListeners(signal)]).toEqual([0, 0]);
+  });
+
+  it('does not grow with callers that give up on a flight which others wait for', async () => {
+    const flights = createSingleflight<string, number>();
+    const work = gate<number>();
+    const stays = flights.run('k', () => work.promise);
+    const growth = await heapGrowth(
+      async () => {
+        const caller = new AbortController();
+        const left = flights.run('k', () => 0, { signal: caller.signal });
+        caller.abort('left');
+        await left.catch(() => {});
+      },
+      { operations: 10_000 },
+    );
+    expect(growth).toBeLessThan(50_000);
+    expect(flights.waiters('k')).toBe(1);
+    work.open(1);
+    expect(await stays).toBe(1);
   });
 });
 

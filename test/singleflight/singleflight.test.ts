@@ -115,6 +115,40 @@ describe('a flight', () => {
     ];
     work.open(7);
     expect(await Promise.all(callers)).toEqual([{ value: 7, shared: true }, 7, { value: 7, shared: true }]);
+    const more = gate<number>();
+    const told = flights.runShared('k', () => more.promise);
+    for (let k = 0; k < 3; k++) void flights.run('k', () => 0);
+    more.open(8);
+    expect(await told).toEqual({ value: 8, shared: true });
+  });
+
+  it('gives all callers without a signal one promise, whatever they are', async () => {
+    const flights = createSingleflight<string, number>();
+    const work = gate<number>();
+    const own = flights.run('k', () => work.promise, { signal: new AbortController().signal });
+    const common = flights.run('k', () => 0);
+    expect(common).not.toBe(own);
+    for (let k = 0; k < 10_000; k++) if (flights.run('k', () => 0) !== common) expect(k).toBe('shared');
+    expect(flights.waiters('k')).toBe(10_002);
+    work.open(1);
+    expect(await Promise.all([own, common])).toEqual([1, 1]);
+  });
+
+  it('has one signal, however often it is read', async () => {
+    const flights = createSingleflight<string, never>();
+    const caller = new AbortController();
+    const signals: AbortSignal[] = [];
+    const left = flights.run(
+      'k',
+      (ctx) => {
+        signals.push(ctx.signal, ctx.signal);
+        return new Promise<never>(() => {});
+      },
+      { signal: caller.signal },
+    );
+    caller.abort('left');
+    await expect(left).rejects.toBe('left');
+    expect([signals[0] === signals[1], signals[0]!.aborted]).toEqual([true, true]);
   });
 
   it('tells how many wait', async () => {

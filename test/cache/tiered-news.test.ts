@@ -1,0 +1,239 @@
+import { describe, expect, it } from 'vitest';
+import { createCache, createTieredCache } from '../../src/cache/index.ts';
+import { flush, outcomeOf } from '../support/gate.ts';
+import { createFleet, directly, LEASE_MS, settle, STALE_MS, warm } from './tiered-fleet.ts';
+import type { MemoryPartition } from './tiered-memory.ts';
+
+type Verb = 'read' | 'sync' | 'lagging' | 'leave' | 'write';
+
+/** Counts the calls of a verb from now on. */
+function count(part: MemoryPartition, verb: Verb): () => number {
+  let calls = 0;
+  const own = part[verb].bind(part) as (...args: unknown[]) => unknown;
+  Object.assign(part, { [verb]: (...args: unknown[]) => (calls++, own(...args)) });
+  return () => calls;
+}
+
+describe('a process', () => {
+  it('drops what it hears of without asking, and asks when somebody waits for its word or it missed something', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await Promise.all([one.cache.ready(), warm(two)]);
+    await fleet.clock.advance(1);
+    const syncs = count(fleet.parts[0]!, 'sync');
+    for (let changes = 0; changes < 3; changes++) {
+      await one.cache.set('b', 'x');
+      await one.cache.invalidateTags(['t']);
+      await two.cache.delete('c');
+    }
+    expect(await two.cache.get('a')).toBe('old');
+    await one.cache.delete('a');
+    await flush();
+    two.network.state = 'refused';
+    expect(await two.cache.get('a')).toBe(undefined);
+    two.network.state = 'up';
+    expect(syncs()).toBe(0);
+    await Promise.all([one.cache.delete('a', { wait: 'all' }), fleet.clock.advance(5)]);
+    // Once for the news, once to say that they were carried out.
+    expect(syncs()).toBeGreaterThan(0);
+    expect(syncs()).toBeLessThanOrEqual(2);
+    expect(fleet.clock.pendingTimers).toBe(2);
+  });
+
+  it('writes on top of what it has heard of', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await Promise.all([one.cache.ready(), two.cache.ready()]);
+    for (let round = 0; round < 3; round++) {
+      await one.cache.delete('a');
+      await flush();
+      await two.cache.set('a', `${round}`);
+      await flush();
+      expect(await one.cache.get('a')).toBe(`${round}`);
+    }
+  });
+
+  it('does not take its own change for all that has happened', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await warm(two);
+    await fleet.clock.advance(1);
+    two.network.isBusDead = true;
+    await one.cache.delete('a');
+    await two.cache.delete('b');
+    expect(await two.cache.get('a')).toBe('old');
+    await fleet.clock.advance(STALE_MS / 3);
+    expect(await two.cache.get('a')).toBe(undefined);
+  });
+
+  it('goes on from its own change when it did not hear of that', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await warm(two);
+    await fleet.clock.advance(1);
+    two.network.isBusDead = true;
+    await two.cache.delete('b');
+    await two.cache.delete('c');
+    two.network.isBusDead = false;
+    const syncs = count(fleet.parts[0]!, 'sync');
+    await one.cache.delete('a');
+    await flush();
+    expect(syncs()).toBe(0);
+    two.network.state = 'refused';
+    expect(await two.cache.get('a')).toBe(undefined);
+  });
+
+  it('that learns by a change of its own that the tier has lost everything drops everything', async () => {
+    const fleet = createFleet();
+    const two = fleet.join();
+    await settle(fleet, two);
+    await warm(two);
+    await fleet.clock.advance(1);
+    two.network.isBusDead = true;
+    fleet.parts[0]!.flush();
+    await two.cache.delete('b');
+    await flush();
+    expect(await two.cache.get('a')).toBe(undefined);
+  });
+
+  it('that only writes does not ask for news, and takes no leave when it was never used', async () => {
+    const fleet = createFleet();
+    const [writer, unused] = [fleet.join(), fleet.join()] as const;
+    const [syncs, leaves] = [count(fleet.parts[0]!, 'sync'), count(fleet.parts[0]!, 'leave')];
+    await writer.cache.set('a', '1');
+    await writer.cache.set('a', '2');
+    await flush();
+    expect([syncs(), fleet.clock.pendingTimers]).toEqual([0, 0]);
+    await unused.cache.close();
+    expect([leaves(), unused.errors]).toEqual([0, []]);
+  });
+
+  it('says once more that it is up to date when it was told of a change while it asked', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await warm(two);
+    const [started, ways] = [fleet.clock.now(), [0, 40]];
+    two.network.latencyMs = () => ways.shift() ?? 0;
+    await fleet.clock.advance(STALE_MS / 3);
+    const change = one.cache.delete('a', { wait: 'all' });
+    expect((await outcomeOf(change)).state).toBe('pending');
+    await fleet.clock.advance(110);
+    expect((await outcomeOf(change)).state).toBe('fulfilled');
+    expect(fleet.clock.now() - started).toBeLessThan(STALE_MS);
+  });
+
+  it('asks for nothing more when it is ready', async () => {
+    const fleet = createFleet();
+    const { cache, network } = fleet.join();
+    await cache.ready();
+    network.state = 'refused';
+    await cache.ready();
+    expect(cache.stats().tierFailures).toBe(0);
+  });
+
+  it('needs no bus: it hears of changes when it asks', async () => {
+    const { clock, parts } = createFleet();
+    const errors: unknown[] = [];
+    const make = (): ReturnType<typeof createTieredCache<string>> => {
+      const { subscribe: _, ...part } = directly(parts[0]!, clock);
+      return createTieredCache<string>({
+        l1: createCache({ maxEntries: 9, clock }),
+        tier: { partitions: [part] },
+        ttlMs: 60_000,
+        l1MaxStaleMs: STALE_MS,
+        clock,
+        onError: (error) => errors.push(error),
+      });
+    };
+    const [one, two] = [make(), make()];
+    await Promise.all([one.delete('nothing', { wait: 'all' }), clock.advance(STALE_MS + 100)]);
+    expect(await two.getOrLoad('a', async () => 'old')).toBe('old');
+    await one.delete('a');
+    await clock.advance(STALE_MS / 3);
+    expect(await two.get('a')).toBe(undefined);
+    await Promise.all([one.close(), two.close()]);
+    expect([errors, clock.pendingTimers]).toEqual([[], 0]);
+  });
+});
+
+describe('who waits', () => {
+  it('for acknowledgements asks soon at first and ten times a second later', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await warm(two);
+    two.network.latencyMs = () => 5;
+    const quick = one.cache.delete('a', { wait: 'all' });
+    await fleet.clock.advance(40);
+    expect((await outcomeOf(quick)).state).toBe('fulfilled');
+    two.freeze();
+    const asks = count(fleet.parts[0]!, 'lagging');
+    const slow = one.cache.delete('a', { wait: 'all' });
+    await fleet.clock.advance(STALE_MS * 1.02 + 1);
+    await slow;
+    expect(asks()).toBeGreaterThan(10);
+    expect(asks()).toBeLessThan(20);
+  });
+
+  it('for acknowledgements waits on when the tier does not say who is missing', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await warm(two);
+    two.freeze();
+    const change = one.cache.delete('a', { wait: 'all' });
+    await fleet.clock.advance(5);
+    one.network.state = 'refused';
+    await fleet.clock.advance(STALE_MS - 10);
+    expect((await outcomeOf(change)).state).toBe('pending');
+    await fleet.clock.advance(40);
+    await change;
+    two.thaw();
+  });
+
+  it('for the load of another process asks soon at first and ten times a second later', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await Promise.all([one.cache.ready(), two.cache.ready()]);
+    const wait = async (loadMs: number, key: string): Promise<number> => {
+      const startMs = fleet.clock.now();
+      let overMs = 0;
+      void one.cache.getOrLoad(
+        key,
+        () => new Promise<string>((done) => void fleet.clock.setTimeout(() => done('x'), loadMs)),
+      );
+      await flush();
+      void two.cache.getOrLoad(key, async () => 'own').then(() => (overMs = fleet.clock.now() - startMs));
+      await fleet.clock.advance(loadMs + 200);
+      return overMs;
+    };
+    expect(await wait(10, 'a')).toBeLessThanOrEqual(20);
+    const reads = count(fleet.parts[0]!, 'read');
+    expect(await wait(4 * LEASE_MS, 'b')).toBeGreaterThanOrEqual(4 * LEASE_MS);
+    expect(reads()).toBeGreaterThan(12);
+    expect(reads()).toBeLessThan(24);
+    expect(two.cache.stats().loads).toBe(0);
+  });
+
+  it('for the load of another process leaves no timer behind when it gives up', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await Promise.all([one.cache.ready(), two.cache.ready()]);
+    void one.cache.getOrLoad('a', () => new Promise<string>(() => {}));
+    await flush();
+    const before = fleet.clock.pendingTimers;
+    const caller = new AbortController();
+    const left = two.cache.getOrLoad('a', async () => 'x', { signal: caller.signal });
+    await flush();
+    expect(fleet.clock.pendingTimers).toBe(before + 1);
+    caller.abort('left');
+    await expect(left).rejects.toBe('left');
+    await flush();
+    expect(fleet.clock.pendingTimers).toBe(before);
+  });
+});
