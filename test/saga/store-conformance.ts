@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SagaSnapshot, SagaWrite } from '../../src/saga/index.ts';
+import { edgesConformance } from './store-edges-conformance.ts';
 import { signalsConformance } from './store-signals-conformance.ts';
 import { HOSTILE, LEASE_MS, SHORT_MS, World, entry, write } from './store-world.ts';
 import type { StoreUnderTest } from './store-world.ts';
@@ -341,4 +342,5 @@ export function sagaStoreConformance(get: () => StoreUnderTest): void {
   });
 
   signalsConformance(get);
+  edgesConformance(get);
 }
