@@ -93,23 +93,32 @@ export class Partitions {
     return answers;
   }
 
+  /** Rejects with the server's word where it cannot do what writes are to wait for. */
+  async check(): Promise<void> {
+    if (this.#acknowledge?.isOnDisk) await this.#wait(`${this.#prefix}{0}`, this.#acknowledge);
+  }
+
+  #wait(key: string, { replicas, isOnDisk }: Acknowledge): Promise<unknown> {
+    const words = [String(replicas), String(Math.ceil(0.8 * this.#limits.timeoutMs))];
+    return callRedis(this.#send, isOnDisk ? ['WAITAOF', '1', ...words] : ['WAIT', ...words], key, this.#limits);
+  }
+
   /**
    * WAIT waits for all that its server had written when the connection ran its last command, so that one has to be the
    * script: a repetition that has nothing left to do waits too, and another connection may wait for less.
    */
-  async #confirm(key: string, { replicas, isOnDisk }: Acknowledge, before: string | undefined): Promise<void> {
-    const { timeoutMs } = this.#limits;
-    const words = [String(replicas), String(Math.ceil(0.8 * timeoutMs))];
-    const reply = await callRedis(
-      this.#send,
-      isOnDisk ? ['WAITAOF', '1', ...words] : ['WAIT', ...words],
-      key,
-      this.#limits,
-    );
+  async #confirm(key: string, acknowledge: Acknowledge, before: string | undefined): Promise<void> {
+    const { replicas } = acknowledge;
+    const reply = await this.#wait(key, acknowledge);
     const [local, copies] = Array.isArray(reply) ? [Number(reply[0]), Number(reply[1])] : [1, Number(reply)];
     const isSame = before === (await this.#connection(key));
     if (isSame && local >= 1 && copies >= replicas) return;
-    const why = isSame ? `${copies} of ${replicas} replicas have it` : 'the client has changed its connection';
+    const why = !isSame
+      ? 'the client has changed its connection'
+      : local < 1
+        ? 'its append-only file is not synced'
+        : `${copies} of ${replicas} replicas have it`;
+    const { timeoutMs } = this.#limits;
     throw new HoldfastError('ERR_STORE_TIMEOUT', `Redis has not acknowledged a write within ${timeoutMs} ms: ${why}`);
   }
 

@@ -43,7 +43,8 @@ export interface RedisSagaStoreOptions {
   /**
    * What a write waits for before it counts: `replicas` that have received it, by WAIT, and with `isOnDisk` the sync
    * of the append-only file, by WAITAOF (Redis 7.2, Valkey 8) here and there. A write that is not acknowledged in time
-   * rejects with ERR_STORE_TIMEOUT, and is repeated. Needs one partition and a client that sends everything over one
+   * rejects with ERR_STORE_TIMEOUT, and is repeated. `init` rejects on a server that has no WAITAOF or no append-only
+   * file. Needs one partition and a client that sends everything over one
    * connection, which is checked: not a pool, and not Redis Cluster. Costs three more round trips.
    *
    * @defaultValue nothing
@@ -125,6 +126,7 @@ class ScriptStore implements RedisSagaStore {
         );
       }
     }
+    await this.#redis.check();
   }
 
   async enlist(leaseMs: number): Promise<string> {

@@ -1,4 +1,4 @@
-import { HoldfastError } from '../core/errors.ts';
+import { HoldfastError, STACKLESS } from '../core/errors.ts';
 
 /**
  * Thrown by a step to say that it did nothing and never will: attempts end at once, and the step is not compensated.
@@ -13,6 +13,26 @@ export class SagaRefusal extends HoldfastError {
 
   override get name(): string {
     return 'SagaRefusal';
+  }
+}
+
+/**
+ * Rejects a saga that asks for a semantic lock which another one holds. Nothing was done, so a step that throws it is
+ * not compensated; a `retry` of that step waits for the lock.
+ */
+export class SagaLockedError extends HoldfastError {
+  readonly key: string;
+  /** The id of the saga that holds it. */
+  readonly holder: string;
+
+  constructor(key: string, holder: string) {
+    super('ERR_SAGA_LOCKED', `${key} is locked by saga ${holder}`, STACKLESS);
+    this.key = key;
+    this.holder = holder;
+  }
+
+  override get name(): string {
+    return 'SagaLockedError';
   }
 }
 

@@ -1,5 +1,5 @@
-import { refuse } from '../core/check.ts';
 import { SagaRefusal } from './errors.ts';
+import { checkTable, makeTable, purgeTable } from './participant-table.ts';
 import { deserialize, serialize } from './serializer.ts';
 
 /** Runs one statement of PostgreSQL in the participant's transaction, with parameters $1, $2, ... */
@@ -77,22 +77,14 @@ export interface Guard {
  */
 export function guard(query: GuardQuery, options: GuardOptions = {}): Guard {
   const { table = 'holdfast_guard' } = options;
-  if (typeof query !== 'function') refuse('query', 'a function', query);
-  if (!/^([a-z_]\w*\.)?[a-z_]\w*$/i.test(table)) refuse('table', 'a plain name, with a schema or without', table);
+  checkTable(query, table);
   return {
-    init: async () => {
-      const [row] = await query(`SELECT to_regclass($1::text)::text AS name`, [table]);
-      if (row!['name'] !== null) return;
-      try {
-        await query(
-          `CREATE TABLE IF NOT EXISTS ${table} (key text PRIMARY KEY, result text, is_undone bool NOT NULL, used_at timestamptz NOT NULL DEFAULT now())`,
-          [],
-        );
-      } catch (error) {
-        // Two at once: PostgreSQL lets one of them run into a unique index of its catalogue.
-        if (!['23505', '42P07', '42710'].includes((error as { code: string }).code)) throw error;
-      }
-    },
+    init: () =>
+      makeTable(
+        query,
+        table,
+        'key text PRIMARY KEY, result text, is_undone bool NOT NULL, used_at timestamptz NOT NULL DEFAULT now()',
+      ),
     once: async <T>(key: string, fn: () => T | PromiseLike<T>): Promise<T> => {
       // Updated in vain where it is there: that answers the row, and as the last transaction left it.
       const [row] = await query(
@@ -116,13 +108,6 @@ export function guard(query: GuardQuery, options: GuardOptions = {}): Guard {
       const result = row?.['result'];
       if (typeof result === 'string') await fn(deserialize(result) as T);
     },
-    purge: async (olderThanMs: number): Promise<number> => {
-      const rows = await query(
-        `WITH gone AS (DELETE FROM ${table} WHERE used_at < now() - $1::float8 * interval '1 ms' RETURNING key)
-        SELECT count(*)::text AS n FROM gone`,
-        [olderThanMs],
-      );
-      return Number(rows[0]!['n']);
-    },
+    purge: (olderThanMs) => purgeTable(query, table, 'used_at', olderThanMs),
   };
 }

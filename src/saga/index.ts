@@ -30,6 +30,8 @@ export type { SagaEvent, SagaHandle, SagaRunner, SagaRunnerOptions } from './sag
 export type { SagaSpan, SagaTracer } from './tracing.ts';
 export { guard } from './guard.ts';
 export type { Guard, GuardOptions, GuardQuery } from './guard.ts';
+export { semanticLock } from './semantic-lock.ts';
+export type { SemanticLock, SemanticLockHolder, SemanticLockOptions } from './semantic-lock.ts';
 export { createOutboxRelay } from './outbox-relay.ts';
 export type { OutboxRelay, OutboxRelayEvent, OutboxRelayOptions, OutboxStore } from './outbox-relay.ts';
 export { toMermaid } from './mermaid.ts';
@@ -41,6 +43,7 @@ export {
   SagaCancelledError,
   SagaCompensatedError,
   SagaConflictError,
+  SagaLockedError,
   SagaRefusal,
   SagaStuckError,
   SerializationError,

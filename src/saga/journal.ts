@@ -2,6 +2,8 @@ import { isAmbiguousError } from './ambiguity.ts';
 import type { EventNode } from './definition.ts';
 import { LeaseLostError, StepTimeoutError } from './errors.ts';
 import { Refused, Released } from './let-go.ts';
+import { freshPath } from './path-log.ts';
+import type { PathLog } from './path-log.ts';
 import type {
   LogEntry,
   LogEntryType,
@@ -16,22 +18,6 @@ import { Failure } from './step-run.ts';
 import type { StepRun } from './step-run.ts';
 import { checkText } from './text.ts';
 
-/** What the log says of one step. */
-export interface PathLog {
-  isCompleted: boolean;
-  isUnknown: boolean;
-  isCompensated: boolean;
-  output: string | null;
-  decided: string | undefined;
-  /** When a wait began, by the store's clock, and how long it is. */
-  waiting: { readonly atMs: number; readonly ms: number } | undefined;
-  /** The last attempt in each direction, and the one before the first of the present budget. */
-  attempts: number;
-  base: number;
-  undoAttempts: number;
-  undoBase: number;
-}
-
 /** What a journal needs of the worker that drives the saga. */
 export interface Scribe {
   /** Throws when this process may not go on: the lease has ended, or the runner closes. */
@@ -43,21 +29,6 @@ export interface Scribe {
   atomic(saga: SagaWrite, fn: (tx: unknown) => Promise<SagaWrite>, isFault: (error: unknown) => boolean): Promise<void>;
   /** Milliseconds of the monotonic clock. */
   nowMs(): number;
-}
-
-function freshPath(): PathLog {
-  return {
-    isCompleted: false,
-    isUnknown: false,
-    isCompensated: false,
-    output: null,
-    decided: undefined,
-    waiting: undefined,
-    attempts: 0,
-    base: 0,
-    undoAttempts: 0,
-    undoBase: 0,
-  };
 }
 
 /** The stored side of one saga while this process drives it: what was logged, and what is to be. */

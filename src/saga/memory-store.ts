@@ -2,10 +2,11 @@ import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { systemRandom } from '../core/random.ts';
+import { hasEnded, isOneOf, newRecord } from './memory-rows.ts';
+import type { Row } from './memory-rows.ts';
 import { randomId } from './random-id.ts';
 import type {
   ClaimQuery,
-  LogEntry,
   NewSaga,
   OutboxEvent,
   SagaNews,
@@ -53,15 +54,6 @@ export function memorySagaStore(options: MemorySagaStoreOptions = {}): MemorySag
   const { clock = systemClock, random = systemRandom } = options;
   return new MemoryStore(clock, random);
 }
-
-interface Row {
-  record: SagaRecord;
-  seenSignals: number;
-  readonly log: LogEntry[];
-  readonly events: SagaSignal[];
-}
-
-const hasEnded = ({ status }: SagaRecord): boolean => status === 'completed' || status === 'compensated';
 
 class MemoryStore implements MemorySagaStore {
   readonly #clock: Clock;
@@ -223,29 +215,9 @@ class MemoryStore implements MemorySagaStore {
     return isLost || (isStuck ? this.#isFree(record) : this.#isDue(record));
   }
 
-  #insert(worker: string, { id, name, version, input }: NewSaga): Row {
-    const row: Row = {
-      record: {
-        id,
-        name,
-        version,
-        status: 'running',
-        input,
-        worker,
-        fence: 1,
-        recoveries: 0,
-        signals: 0,
-        cancelReason: null,
-        isCancellable: true,
-        wakeAtMs: null,
-        createdAtMs: this.#now(),
-        finishedAtMs: null,
-      },
-      seenSignals: 0,
-      log: [],
-      events: [],
-    };
-    this.#rows.set(id, row);
+  #insert(worker: string, saga: NewSaga): Row {
+    const row: Row = { record: newRecord(worker, saga, this.#now()), seenSignals: 0, log: [], events: [] };
+    this.#rows.set(saga.id, row);
     this.#live.add(row);
     return row;
   }
@@ -306,8 +278,4 @@ class MemoryStore implements MemorySagaStore {
   #snapshot({ record, log, events }: Row): SagaSnapshot {
     return { record, log: [...log], events: [...events], nowMs: this.#now() };
   }
-}
-
-function isOneOf(definitions: readonly SagaVersion[], { name, version }: SagaVersion): boolean {
-  return definitions.some((definition) => definition.name === name && definition.version === version);
 }

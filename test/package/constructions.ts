@@ -84,6 +84,7 @@ export const constructions: Readonly<Record<string, (lib: Library) => unknown>> 
   saga: (lib) => lib.saga('order').step('charge', { run: () => 1 }),
   createSagaRunner: (lib) => lib.createSagaRunner({ store: lib.memorySagaStore(), sagas: [lib.saga('order')] }),
   guard: (lib) => lib.guard(async () => []),
+  semanticLock: (lib) => lib.semanticLock(async () => []),
   createOutboxRelay: (lib) => lib.createOutboxRelay({ store: lib.memorySagaStore() as never, publish: async () => {} }),
   memorySagaStore: (lib) => lib.memorySagaStore(),
   createBloomFilter: (lib) => lib.createBloomFilter({ capacity: 100, falsePositiveRate: 0.01 }),

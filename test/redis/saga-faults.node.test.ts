@@ -4,7 +4,6 @@ import { redisSagaStore } from '../../src/redis/index.ts';
 import type { RedisSend } from '../../src/redis/index.ts';
 import { crashRun } from '../saga/fixtures/crash-run.ts';
 import { canRunTypeScript } from '../support/processes.ts';
-import { connectRedis } from '../support/redis-client.ts';
 import type { RedisServer } from '../support/redis.ts';
 import { redisAvailability, startRedis } from '../support/redis.ts';
 
@@ -151,51 +150,6 @@ describe.skipIf(!available)('redisSagaStore when things fail', () => {
     await expect(redisSagaStore(sendTo(server)).init()).rejects.toThrow('maxmemory-policy must be noeviction');
     await server.send(['CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru']);
     await redisSagaStore(sendTo(server)).init();
-  });
-
-  it('answers a write only when as many replicas have it as asked for', async () => {
-    await using server = await startRedis();
-    const options = { timeoutMs: 300, acknowledge: { replicas: 1 } };
-    const store = redisSagaStore(sendTo(server), options);
-    await expect(store.enlist(60_000)).rejects.toMatchObject({ code: 'ERR_STORE_TIMEOUT' });
-    await using replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(server.port)] });
-    const deadline = performance.now() + 20_000;
-    while (!String(await replica.send(['INFO', 'replication'])).includes('master_link_status:up')) {
-      expect(performance.now()).toBeLessThan(deadline);
-      await delay(20);
-    }
-    const patient = redisSagaStore(sendTo(server), { ...options, timeoutMs: 5000 });
-    const worker = await patient.enlist(60_000);
-    await patient.create(worker, [{ ...DEFINITION, id: 'a', input: '1' }]);
-    expect(await replica.send(['EXISTS', 'holdfast:saga:{0}:s:a'])).toBe(1);
-    replica.freeze();
-    await expect(store.signal('a', { name: 'paid', payload: '1' })).rejects.toMatchObject({
-      code: 'ERR_STORE_TIMEOUT',
-    });
-    // Repeated over a connection that has written nothing, there is nothing left to do, and still it waits.
-    const fresh = connectRedis(server.port);
-    const again = redisSagaStore((command) => fresh.send(command), options);
-    await expect(again.signal('a', { name: 'paid', payload: '1' })).rejects.toMatchObject({
-      code: 'ERR_STORE_TIMEOUT',
-    });
-    fresh.close();
-    replica.thaw();
-    expect(await patient.signal('a', { name: 'paid', payload: '1' })).toBe(true);
-    expect(await replica.send(['HGET', 'holdfast:saga:{0}:e:a', 'paid'])).toBe('1');
-  });
-
-  it('does not take the word of another connection than that of the write', async () => {
-    await using server = await startRedis();
-    const send: RedisSend = async (command) => {
-      const client = connectRedis(server.port);
-      try {
-        return await client.send(command);
-      } finally {
-        client.close();
-      }
-    };
-    const store = redisSagaStore(send, { timeoutMs: 500, acknowledge: { replicas: 0 } });
-    await expect(store.enlist(60_000)).rejects.toThrow('the client has changed its connection');
   });
 
   it('refuses bad options by name', () => {

@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Saga, SagaRunner, SagaStore } from '../../src/saga/index.ts';
 import { createSagaRunner, memorySagaStore, saga } from '../../src/saga/index.ts';
 import type { AnySaga, SagaEvent, SagaRunnerOptions } from '../../src/saga/index.ts';
@@ -115,4 +115,17 @@ export async function dying(own: Bed, define: (life: Life) => Saga<unknown, unkn
   await own.runner([def], { store: storeOf(own.store, life) }).start(def, 'input', { id });
   await own.pass(10);
   expect(life.isDead).toBe(true);
+}
+
+/** What is handed to the global `reportError` until the test ends. */
+export function reports(): unknown[] {
+  const seen: unknown[] = [];
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'reportError');
+  const value = (error: unknown): void => void seen.push(error);
+  Object.defineProperty(globalThis, 'reportError', { value, configurable: true, writable: true });
+  onTestFinished(() => {
+    if (before) Object.defineProperty(globalThis, 'reportError', before);
+    else Reflect.deleteProperty(globalThis, 'reportError');
+  });
+  return seen;
 }

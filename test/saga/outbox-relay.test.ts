@@ -204,4 +204,80 @@ describe('createOutboxRelay', () => {
     relay.work();
     expect(clock.pendingTimers).toBe(0);
   });
+
+  it('tries ten times as many sagas as are read at once, and then takes the broker to be down', async () => {
+    const { store } = storeOf(Array.from({ length: 500 }, (_, k) => [`${k}`, 't'] as const));
+    const limits: number[] = [];
+    const counting: OutboxStore = {
+      ...store,
+      outbox: (limit) => {
+        limits.push(limit);
+        return store.outbox(limit);
+      },
+    };
+    const seen = new Set<string>();
+    const publish = ({ id }: OutboxEvent): never => {
+      seen.add(id);
+      throw new Error('the broker is down');
+    };
+    await createOutboxRelay({ store: counting, publish, batch: 2 }).drain();
+    // Those that failed are read again, so each time there is room for as many more.
+    expect([limits, seen.size]).toEqual([[2, 6, 14, 30], 30]);
+  });
+
+  it('reads as much as before where everything went out, tells how much that was, and asks to forget nothing else', async () => {
+    const { store, calls } = storeOf(Array.from({ length: 5 }, (_, k) => [`${k}`, 't'] as const));
+    const limits: number[] = [];
+    const counting: OutboxStore = {
+      ...store,
+      outbox: (limit) => {
+        limits.push(limit);
+        return store.outbox(limit);
+      },
+    };
+    const events: OutboxRelayEvent[] = [];
+    const onEvent = (event: OutboxRelayEvent): void => void events.push(event);
+    await using relay = createOutboxRelay({ store: counting, publish: () => {}, batch: 2, onEvent });
+    expect(await relay.drain()).toBe(5);
+    expect([limits, events]).toEqual([
+      [2, 2, 2],
+      [
+        { type: 'published', events: 2 },
+        { type: 'published', events: 2 },
+        { type: 'published', events: 1 },
+      ],
+    ]);
+    expect(await relay.drain()).toBe(0);
+    expect([calls.filter((verb) => verb === 'published').length, events.length]).toEqual([3, 3]);
+  });
+
+  it('leaves no timer behind when it is closed, also in the middle of a round, and keeps no process alive', async () => {
+    const clock = createVirtualClock();
+    let kept = 0;
+    const timers: (typeof clock)['setTimeout'] = (fn, ms) => {
+      kept++;
+      const handle = clock.setTimeout(fn, ms) as object;
+      return Object.assign(handle, { unref: () => kept-- });
+    };
+    const own = {
+      now: () => clock.now(),
+      epochMs: () => clock.epochMs(),
+      setTimeout: timers,
+      clearTimeout: (handle: unknown) => clock.clearTimeout(handle),
+    };
+    const { store } = storeOf([['a', 't']]);
+    let finish = (): void => {};
+    const publish = (): Promise<void> => new Promise((resolve) => (finish = resolve));
+    for (const isBusy of [false, true]) {
+      const relay = createOutboxRelay({ store, publish, clock: own, pollMs: 100 });
+      relay.work();
+      if (isBusy) await clock.advance(0);
+      expect([kept, clock.pendingTimers]).toEqual([0, isBusy ? 0 : 1]);
+      const closing = relay[Symbol.asyncDispose]();
+      finish();
+      await closing;
+      await flush();
+      expect(clock.pendingTimers).toBe(0);
+    }
+  });
 });
