@@ -53,6 +53,17 @@ export const scenarios: Readonly<Record<string, (make: Make, clock: ServerClock,
     }
   },
 
+  'gives nothing back into a window that began after the reservation': async (make, clock, key) => {
+    for (const kind of kinds) {
+      const limiter = make(kind);
+      const reservation = (await limiter.reserve(key, 4))!;
+      clock.ms += 3 * HOUR;
+      await limiter.consume(key, 5);
+      await reservation.cancel();
+      expect([kind.name, (await limiter.peek(key, 0)).remaining]).toEqual([kind.name, 0]);
+    }
+  },
+
   'knows reservations of one moment apart': async (make, _clock, key) => {
     const limiter = make(kinds[2]!);
     const [one, three] = await Promise.all([limiter.reserve(key, 1), limiter.reserve(key, 3)]);
@@ -60,6 +71,29 @@ export const scenarios: Readonly<Record<string, (make: Make, clock: ServerClock,
     expect((await limiter.peek(key, 0)).remaining).toBe(2);
     await three!.cancel();
     expect((await limiter.peek(key, 0)).remaining).toBe(5);
+  },
+
+  'knows reservations of one microsecond apart': async (make, clock, key) => {
+    const limiter = make(kinds[2]!);
+    clock.us = 0;
+    const one = await limiter.reserve(key, 1);
+    const three = await limiter.reserve(key, 3);
+    await three!.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(4);
+    await one!.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(5);
+  },
+
+  'counts what is reserved when the microseconds of a millisecond are used up for good': async (make, clock, key) => {
+    clock.ms += 9 - (clock.ms % 10);
+    clock.us = 999;
+    const limiter = make(fixedWindow({ limit: 5, windowMs: 10, align: 'epoch' }));
+    await limiter.reserve(key);
+    const late = (await limiter.reserve(key))!;
+    clock.ms++;
+    await limiter.consume(key, 2);
+    await late.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(3);
   },
 
   'gives units of several logs back to each of them': async (make, _clock, key) => {
