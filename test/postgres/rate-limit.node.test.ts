@@ -179,6 +179,24 @@ describe.skipIf(!available)('postgresRateLimiter', () => {
     expect(await rows(table, 'at_ms < extract(epoch FROM clock_timestamp()) * 1000 + 1')).toBe(1);
   });
 
+  it('ends a reservation once, however often that is sent', async () => {
+    const doubling: SqlClient = {
+      ...client,
+      query: async (text, params) => {
+        await client.query(text, params);
+        return client.query(text, params);
+      },
+    };
+    const bucket = tokenBucket({ limit: 5, periodMs: HOUR });
+    const resent = postgresRateLimiter(doubling, bucket, { table: 'resent' });
+    const plain = postgresRateLimiter(client, bucket, { table: 'resent' });
+    await plain.peek('k');
+    const reservation = await resent.reserve('k', 2);
+    expect((await plain.peek('k', 0)).remaining).toBe(1);
+    await reservation!.cancel();
+    expect((await plain.peek('k', 0)).remaining).toBe(3);
+  });
+
   it('hands out leases that were taken before', async () => {
     const limiter = postgresRateLimiter(client, hourly, { table: 'leased', lease: { units: 4, ttlMs: 60_000 } });
     const calls = await Promise.all(Array.from({ length: 9 }, () => limiter.consume('k')));

@@ -97,8 +97,8 @@ export function pinnedTo(clock: ServerClock, send: RedisSend): RedisSend {
       .replace("call('TIME')", '{ ARGV[#ARGV - 1], ARGV[#ARGV] }')
       .replace('max(#ARGV,', 'max(#ARGV - 2,')
       .replace(
-        "ARGV[o] or '1', (ARGV[o + 1] or 1)",
-        "#ARGV - 2 < o and '1' or ARGV[o], (#ARGV - 2 < o and 1 or ARGV[o + 1])",
+        "ARGV[o] or '1', ARGV[o + 1] or '1'",
+        "#ARGV - 2 < o and '1' or ARGV[o], #ARGV - 2 < o and '1' or ARGV[o + 1]",
       )
       .replace('ARGV[o + 2] or 0', '#ARGV - 2 < o and 0 or ARGV[o + 2]')
       .replace('ttl < 1e13 and ttl or 1e13', '1e13');

@@ -14,6 +14,9 @@ const kinds: readonly RateLimitPolicy[] = [
   slidingLog({ limit: 5, windowMs: HOUR, name: 'log' }),
 ];
 
+/** The same, of a second. */
+const seconds = kinds.map((kind) => ({ ...kind, windowMs: 1000 }) as RateLimitPolicy);
+
 /** Makes a limiter over a store whose clock is the given one. */
 type Make = (policy: RateLimitPolicy | readonly RateLimitPolicy[]) => StoredRateLimiter;
 
@@ -29,6 +32,39 @@ export const scenarios: Readonly<Record<string, (make: Make, clock: ServerClock,
     clock.ms += 50;
     await limiter.consume(key);
     expect(await limiter.peek(key, 2)).toMatchObject({ allowed: false, retryAfterMs: 100 });
+  },
+
+  'locks a key out for one full refill at the most when the clock of the server steps back, and gives nothing': async (
+    make,
+    clock,
+    key,
+  ) => {
+    for (const rule of seconds) {
+      const limiter = make(rule);
+      await limiter.consume(key, 5);
+      clock.ms -= 86_400_000;
+      const { allowed, retryAfterMs } = await limiter.consume(key);
+      // The window before counts as well where two are weighed.
+      const mostMs = rule.kind === 'sliding-window' ? 2000 : 1000;
+      expect([rule.name, allowed, retryAfterMs <= mostMs]).toEqual([rule.name, false, true]);
+      clock.ms += retryAfterMs - 1;
+      expect([rule.name, (await limiter.consume(key)).allowed]).toEqual([rule.name, false]);
+      clock.ms += 1;
+      expect([rule.name, (await limiter.consume(key)).allowed]).toEqual([rule.name, true]);
+    }
+  },
+
+  'credits no time twice when the clock of the server steps forwards and back again': async (make, clock, key) => {
+    for (const rule of seconds) {
+      const limiter = make(rule);
+      await limiter.consume(key, 5);
+      clock.ms += 86_400_000;
+      expect([rule.name, (await limiter.consume(key, 5)).allowed]).toEqual([rule.name, true]);
+      for (let k = 0; k < 5; k++) {
+        clock.ms -= 10_000;
+        expect([rule.name, (await limiter.consume(key)).allowed]).toEqual([rule.name, false]);
+      }
+    }
   },
 
   'gives nothing back for a reservation of before a step of the clock backwards': async (make, clock, key) => {
@@ -62,6 +98,18 @@ export const scenarios: Readonly<Record<string, (make: Make, clock: ServerClock,
       await reservation.cancel();
       expect([kind.name, (await limiter.peek(key, 0)).remaining]).toEqual([kind.name, 0]);
     }
+  },
+
+  'gives nothing back of a reservation of two windows ago, though the key was used since': async (make, clock, key) => {
+    const limiter = make(slidingWindow({ limit: 5, windowMs: HOUR }));
+    clock.ms += HOUR - (clock.ms % HOUR);
+    const reservation = (await limiter.reserve(key, 2))!;
+    clock.ms += HOUR;
+    await limiter.consume(key, 3);
+    clock.ms += HOUR;
+    expect((await limiter.peek(key, 0)).remaining).toBe(2);
+    await reservation.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(2);
   },
 
   'knows reservations of one moment apart': async (make, _clock, key) => {
