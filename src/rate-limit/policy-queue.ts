@@ -6,7 +6,7 @@ import { TurnQueue } from '../core/turn-queue.ts';
 import { RateLimitError } from './errors.ts';
 import type { RateLimitErrorCode } from './errors.ts';
 import type { Kernel } from './kernel.ts';
-import { FRESH, kernelOf } from './kernel.ts';
+import { kernelOf } from './kernel.ts';
 import type { RateLimitPolicy } from './rate-limit-policy.ts';
 import type { RateQueue, RateQueueOptions, RateQueueWait } from './rate-queue.ts';
 
@@ -45,10 +45,7 @@ export class PolicyQueue implements RateQueue {
   constructor(policies: readonly RateLimitPolicy[], options: RateQueueOptions) {
     const { maxQueue = 1000, fair = false, clock = systemClock } = options;
     this.#kernels = policies.map((policy) => kernelOf(policy)!(clock));
-    for (const kernel of this.#kernels) {
-      kernel.grow(SLOTS);
-      kernel.copy(FRESH, TAKEN);
-    }
+    for (const kernel of this.#kernels) kernel.grow(SLOTS);
     this.#maxQueue = integer('maxQueue', maxQueue, 0, Infinity);
     this.#isFair = fair;
     this.#clock = clock;

@@ -1,36 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { LimitAlgorithm } from '../../src/rate-limit/index.ts';
 import { bbrLimit, gradientLimit, vegasLimit } from '../../src/rate-limit/index.ts';
-
-/** Tells an algorithm of calls that end one millisecond after the other. */
-class Calls {
-  nowMs = 1000;
-  readonly algorithm: LimitAlgorithm;
-
-  constructor(algorithm: LimitAlgorithm) {
-    this.algorithm = algorithm;
-  }
-
-  end(rttMs: number, inflight: number, dropped = false): void {
-    this.nowMs++;
-    this.algorithm.sample(rttMs, inflight, dropped, this.nowMs);
-  }
-
-  /** A round of calls at the full limit, of which `drops` are dropped; answers the limit after it. */
-  round(rttMs: number, drops = 0): number {
-    const { limit } = this.algorithm;
-    const count = Math.ceil(Math.max(16, limit));
-    for (let k = 0; k < count; k++) this.end(rttMs, limit, k < drops);
-    return this.algorithm.limit;
-  }
-
-  /** A round that uses less than half of the limit: what it takes is the latency without queueing. */
-  quietRound(rttMs: number): number {
-    const count = Math.ceil(Math.max(16, this.algorithm.limit));
-    for (let k = 0; k < count; k++) this.end(rttMs, 1);
-    return this.algorithm.limit;
-  }
-}
+import { Calls } from './limit-kit.ts';
 
 describe('a round', () => {
   it('is of 16 calls at least, and of as many as the limit', () => {
@@ -87,6 +57,27 @@ describe('vegasLimit', () => {
     // 26.3 x (1 - 10 / 14) = 7.5 wait: neither few nor many.
     expect(calls.round(14)).toBe(before);
     expect(calls.round(10)).toBeCloseTo(before + Math.sqrt(before), 9);
+  });
+
+  it.each([
+    ['as many as the square root', 40],
+    ['twice as many', 60],
+  ])('stays where it is when %s queue', (_, rttMs) => {
+    const calls = new Calls(vegasLimit({ initial: 16 }));
+    calls.quietRound(30);
+    expect(calls.round(rttMs)).toBe(16);
+  });
+
+  it('does not take for queueing what may be chance, which three standard errors are', () => {
+    for (const [quickMs, slowMs, limit] of [
+      [8, 16, 32], // 12 ms in the mean, 9 of them for sure
+      [12, 14, 20], // 13 ms, 12.25 of them for sure
+    ] as const) {
+      const calls = new Calls(vegasLimit({ initial: 16 }));
+      calls.quietRound(10);
+      for (let k = 0; k < 16; k++) calls.end(k % 2 === 0 ? quickMs : slowMs, 16);
+      expect(calls.algorithm.limit).toBe(limit);
+    }
   });
 });
 
