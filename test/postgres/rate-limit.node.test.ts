@@ -137,6 +137,13 @@ describe.skipIf(!available)('postgresRateLimiter', () => {
     expect(await rows(table)).toBe(10);
   });
 
+  it('has no row for a key that was only reset', async () => {
+    const table = 'unused';
+    const limiter = postgresRateLimiter(client, hourly, { table });
+    await limiter.reset('never used');
+    expect(await rows(table)).toBe(0);
+  });
+
   it('keeps a row for as long as the longest of its policies', async () => {
     const soon = fixedWindow({ limit: 5, windowMs: 20, name: 'soon' });
     const limiter = postgresRateLimiter(client, [soon, hourly, { ...soon, name: 'last' }], { table: 'several' });
