@@ -5,7 +5,7 @@ import { createRateLimiter, fixedWindow, slidingWindow, tokenBucket } from '../.
 import { createVirtualClock } from '../../src/testing/index.ts';
 import { flush, gate } from '../support/gate.ts';
 import { collectReports } from '../policy/kit.ts';
-import { byUser, hello, kinds, limitsOf, PROBLEM, remote, request, threeAtOnce } from './guard-kit.ts';
+import { byUser, hello, kinds, limitsOf, PROBLEM, request, threeAtOnce } from './guard-kit.ts';
 
 describe.each(kinds)('withRateLimit with a limiter %s', (_, over) => {
   it('a guard passes what the limiter admits and answers the rest with 429, headers and problem details', async () => {

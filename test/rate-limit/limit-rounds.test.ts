@@ -60,12 +60,14 @@ describe('vegasLimit', () => {
   });
 
   it.each([
-    ['as many as the square root', 40],
-    ['twice as many', 60],
+    ['as many as the square root', 12],
+    ['twice as many', 18],
   ])('stays where it is when %s queue', (_, rttMs) => {
     const calls = new Calls(vegasLimit({ initial: 16 }));
-    calls.quietRound(30);
+    calls.quietRound(9);
     expect(calls.round(rttMs)).toBe(16);
+    // It was a round: calls have queued, so that the limit no longer doubles.
+    expect(calls.round(9)).toBe(20);
   });
 
   it('does not take for queueing what may be chance, which three standard errors are', () => {
@@ -191,8 +193,9 @@ describe('a probe', () => {
     for (let k = 0; k < 9; k++) calls.end(1000, 5);
     for (let k = 0; k < 18; k++) calls.end(10, 5);
     for (let k = 0; k < 25; k++) calls.end(1, 5);
-    // The latency without queueing is 10 ms as before, so that calls of 40 ms queue.
-    for (let rounds = 0; rounds < 3; rounds++) expect(calls.round(40)).toBeCloseTo(FULL, 9);
+    // The latency without queueing is 10 ms as before, so that calls of 40 ms queue; so many would be rounds of any other.
+    for (let k = 0; k < 1000; k++) calls.end(40, calls.algorithm.limit);
+    expect(calls.algorithm.limit).toBeCloseTo(FULL, 9);
   });
 
   it('takes half of what it finds: a dependency that has become slower gets more calls', () => {
