@@ -80,7 +80,7 @@ class ChanceThrottle implements AdaptiveThrottle {
   #allRequests = 0;
   #allAccepts = 0;
   #at = 0;
-  #lastMs = -Infinity;
+  #lastMs = Infinity;
   /** Time that the current tenth has run. */
   #ranMs = 0;
 
@@ -123,7 +123,7 @@ class ChanceThrottle implements AdaptiveThrottle {
   /** Gives up the tenths that are over. */
   #roll(): void {
     const nowMs = this.#clock.now();
-    if (nowMs > this.#lastMs && this.#lastMs > -Infinity) this.#ranMs += nowMs - this.#lastMs;
+    if (nowMs > this.#lastMs) this.#ranMs += nowMs - this.#lastMs;
     this.#lastMs = nowMs;
     if (this.#ranMs < this.#bucketMs) return;
     const over = Math.floor(this.#ranMs / this.#bucketMs);

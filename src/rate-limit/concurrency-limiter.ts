@@ -109,8 +109,8 @@ function outcomeOfError(error: unknown): PermitOutcome {
 
 /*
  * Invariant: outside of `#pump`, someone waits only while every permit is taken. A call that ends tells the
- * algorithm first, so that a limit that has grown lets several go on. Handing on is a loop, not a recursion:
- * operations may end while they start.
+ * algorithm first, so that a limit that has grown lets several go on. Who is served begins a microtask later, so that
+ * no call ends while another is handed its permit.
  */
 class PermitLimiter extends ComposablePolicy implements ConcurrencyLimiter, Places {
   readonly #algorithm: LimitAlgorithm | undefined;
@@ -120,12 +120,11 @@ class PermitLimiter extends ComposablePolicy implements ConcurrencyLimiter, Plac
   readonly #clock: Clock;
   readonly #queue: WaitQueue<QueuedPermit | QueuedCall>;
   #inflight = 0;
-  #isPumping = false;
 
   constructor(options: ConcurrencyLimiterOptions) {
     super();
     const { limit, maxQueue = 0, outcomeOf = outcomeOfError, clock = systemClock } = options;
-    if (typeof limit === 'object' && typeof limit?.sample === 'function') this.#algorithm = limit;
+    if (typeof (limit as LimitAlgorithm | undefined)?.sample === 'function') this.#algorithm = limit as LimitAlgorithm;
     else if (typeof limit !== 'number') refuse('limit', 'a number or a limit algorithm', limit);
     this.#fixed = this.#algorithm ? 0 : integer('limit', limit as number, 1);
     this.#maxQueue = integer('maxQueue', maxQueue, 0, Infinity);
@@ -228,10 +227,7 @@ class PermitLimiter extends ComposablePolicy implements ConcurrencyLimiter, Plac
   }
 
   #pump(): void {
-    if (this.#isPumping) return;
-    this.#isPumping = true;
     while (this.#queue.length && this.#inflight + 1 <= this.limit) this.#queue.shift()?.serve();
-    this.#isPumping = false;
   }
 }
 

@@ -12,7 +12,7 @@ export type Mark = object;
  * units whole numbers. Every answer holds at `nowMs` and, if nothing is charged, gets no worse later.
  */
 export interface Kernel {
-  /** Makes room for `slots` of them. */
+  /** Makes room for `slots` of them, the new ones as good as new. */
   grow(slots: number): void;
   /** Makes slot `to` what `from` is. */
   copy(from: number, to: number): void;

@@ -191,9 +191,9 @@ export class StoreLimiter implements StoredRateLimiter {
   }
 
   async #settle(key: string, cost: number, actual: number, id: number | undefined): Promise<void> {
-    // What nobody booked needs no settling, nor does what was right from the start.
-    if (id === undefined || actual === cost) return;
     const over = actual - cost;
+    // What nobody booked needs no settling, nor does what was right from the start. Without an id nothing can come back.
+    if (id === undefined || over === 0 || (id === 0 && over < 0)) return;
     const end = [GIVE_BACK, Math.max(0, -over), id] as const;
     try {
       await this.#trips.send(key, ...(id > 0 ? [end] : []), ...(over > 0 ? [[BOOK, over, 0] as const] : []));

@@ -208,7 +208,8 @@ if step == 0 and rest and rest ~= '' then
   end
 end
 for o = ${3 * count + 1}, max(#ARGV, ${3 * count + 1}), 3 do
-  local op, cost, id, took, n = ARGV[o] or '1', (ARGV[o + 1] or 1) + 0, 0, -1, 0
+  local op, text, id, took, n = ARGV[o] or '1', ARGV[o + 1] or '1', 0, -1, 0
+  local cost = text + 0
   local ${each('free$', ', ')}
   if op == '3' then
     id = tonumber(ARGV[o + 2])
@@ -253,7 +254,12 @@ for o = ${3 * count + 1}, max(#ARGV, ${3 * count + 1}), 3 do
     if took < 0 and cost > free$ and cost <= A$ then
       <wait>
     end`)}
-    local row = string.format('%.0f,%.0f${',%.0f'.repeat(3 * count)}', took, id, ${each('free$, wait$, <full>', ', ')})
+    local row
+    if took == cost and id == 0 then
+      row = string.format('%s,0${',%.0f,0,%.0f'.repeat(count)}', text, ${each('free$, <full>', ', ')})
+    else
+      row = string.format('%.0f,%.0f${',%.0f'.repeat(3 * count)}', took, id, ${each('free$, wait$, <full>', ', ')})
+    end
     if first then
       out = out or { first }
       out[#out + 1] = row

@@ -70,6 +70,16 @@ describe('clientIp', () => {
     expect(clientIp(through(remoteAddress, field), { trustedProxies })).toBe(expected);
   });
 
+  it('finds nobody in a header that is not there', () => {
+    for (const headers of [{}, new Headers()]) {
+      const request = { remoteAddress: '10.0.0.5', headers };
+      for (const trustedProxies of [1, ['10.0.0.0/8']]) {
+        expect(clientIp(request, { trustedProxies })).toBe('10.0.0.5');
+        expect(clientIp(request, { trustedProxies, header: 'forwarded' })).toBe('10.0.0.5');
+      }
+    }
+  });
+
   it('counts a proxy on a Unix socket, which has no address', () => {
     expect(clientIp(through(undefined, '6.6.6.6, 192.0.2.7'), { trustedProxies: 1 })).toBe('192.0.2.7');
     expect(clientIp(through(undefined, ''), { trustedProxies: 1 })).toBeUndefined();

@@ -71,3 +71,6 @@ export const PROBLEM = {
   status: 429,
   'violated-policies': ['api'],
 };
+
+/** A handler. */
+export const hello = (): Response => new Response('hello', { headers: { 'Content-Type': 'text/plain' } });

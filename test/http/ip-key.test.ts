@@ -72,6 +72,14 @@ describe('ipKey', () => {
     expect(ipKey(ip)).toBeUndefined();
   });
 
+  it.each([0, 1, 2, 3])('knows no octet above 255 at place %i', (at) => {
+    const withOctet = (octet: number): string => [1, 2, 3, 4].map((one, k) => (k === at ? octet : one)).join('.');
+    for (const before of ['', '::ffff:']) {
+      expect(ipKey(before + withOctet(255))).toBe(withOctet(255));
+      expect(ipKey(before + withOctet(256))).toBeUndefined();
+    }
+  });
+
   it('of nothing is undefined', () => {
     expect(ipKey(undefined)).toBeUndefined();
   });

@@ -105,6 +105,7 @@ describe('rateLimitHeaders', () => {
     expect(limitOf(PASSED, PASSED)).toBe('0');
     expect(limitOf({ ...PASSED, remaining: 0 }, { ...REFUSED, remaining: 5 })).toBe('1');
     expect(limitOf(REFUSED, PASSED)).toBe('0');
+    expect(limitOf({ ...REFUSED, remaining: 5 }, { ...PASSED, remaining: 0 })).toBe('0');
     expect(limitOf(REFUSED, { ...REFUSED, retryAfterMs: 1_002 }, REFUSED)).toBe('1');
     expect(limitOf(REFUSED, NEVER)).toBe('1');
   });

@@ -110,9 +110,9 @@ describe('connections', () => {
     await using server = await serverWith((_, response, nth) => {
       if (nth % 2 === 0) response.end('done');
     });
-    const timed = resilientFetch(pipeline(quick, timeout({ ms: 50 })), fetch);
+    const timed = resilientFetch(pipeline(quick, timeout({ ms: 250 })), fetch);
     expect(await (await timed(server.url)).text()).toBe('done');
-    const hedged = resilientFetch(hedge({ delayMs: 20 }), fetch);
+    const hedged = resilientFetch(hedge({ delayMs: 100 }), fetch);
     expect(await (await hedged(server.url)).text()).toBe('done');
     expect(server.requests).toBe(4);
     await eventually(() => expect(server.open).toBeLessThanOrEqual(2));

@@ -4,7 +4,9 @@ import { createRateLimiter, tokenBucket } from '../../src/rate-limit/index.ts';
 import type { RateLimiter } from '../../src/rate-limit/index.ts';
 import { redisRateLimiter } from '../../src/redis/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
-import { byUser, request } from './guard-kit.ts';
+import { collectReports } from '../policy/kit.ts';
+import { flush } from '../support/gate.ts';
+import { byUser, hello, PROBLEM, remote, request, threeAtOnce } from './guard-kit.ts';
 
 const policy = tokenBucket({ limit: 1, periodMs: 1_000, burst: 3, name: 'api' });
 
@@ -61,5 +63,67 @@ describe.each([
       { status: 429, retryAfter: '2', rateLimit: '"local";r=0;t=2', violated: ['local'] },
       { status: 429, retryAfter: '2', rateLimit: '"local";r=0;t=2', violated: ['local'] },
     ]);
+  });
+});
+
+describe('a limiter that cannot ask its store', () => {
+  it('a limiter that denies because it cannot ask its store is answered with 503', async () => {
+    const { limiter } = threeAtOnce();
+    const denied = { ...limiter.peek('a'), allowed: false, violated: [], remaining: 0, retryAfterMs: 1_500 };
+    const broken = { ...remote(limiter), consume: async () => ({ ...denied, source: 'fallback' as const }) };
+    const response = await withRateLimit(broken, byUser())(hello)(request('a'));
+    expect([response.status, response.headers.get('Retry-After')]).toEqual([503, '2']);
+    expect(await response.json()).toEqual({
+      type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
+      title: 'Temporary Reduced Capacity',
+      status: 503,
+      'violated-policies': [],
+    });
+  });
+
+  it('may have policies of its own, which are told with their names', async () => {
+    const { limiter } = threeAtOnce();
+    const local = createRateLimiter(tokenBucket({ limit: 5, periodMs: 1_000, name: 'local' }), {
+      clock: createVirtualClock(),
+    });
+    const standIn = { ...remote(local), policies: limiter.policies };
+    const { headers } = await withRateLimit(standIn, byUser())(hello)(request('a'));
+    expect(headers.get('RateLimit-Policy')).toBe('"api";q=1;w=1, "local";q=5');
+    expect(headers.get('RateLimit')).toBe('"local";r=4;t=1');
+    const foreign = createRateLimiter(tokenBucket({ limit: 5, periodMs: 1_000, name: 'örtlich' }));
+    const unspeakable = { ...remote(foreign), policies: limiter.policies };
+    const response = await withRateLimit(unspeakable, byUser())(hello)(request('a'));
+    expect([response.status, response.headers.get('RateLimit-Policy')]).toEqual([200, '"api";q=1;w=1']);
+    expect(response.headers.get('RateLimit')).toBeNull();
+  });
+
+  it('a limiter that throws rejects the request, and the handler is not called', async () => {
+    const broken = { ...remote(threeAtOnce().limiter), consume: () => Promise.reject(new Error('store is down')) };
+    const handle = withRateLimit(broken, byUser())(() => expect.unreachable('not called'));
+    await expect(handle(request('a'))).rejects.toThrow('store is down');
+  });
+
+  it('refuses a request between a reservation that failed and units that came back since', async () => {
+    const { limiter } = threeAtOnce();
+    const racing = { ...remote(limiter), reserve: async () => undefined };
+    const response = await withRateLimit(racing, byUser({ refund: () => false }))(hello)(request('a'));
+    expect([response.status, response.headers.get('Retry-After')]).toEqual([429, '1']);
+    expect(await response.json()).toEqual(PROBLEM);
+  });
+
+  it('a refund that the store does not take is reported and changes nothing', async () => {
+    const reports = collectReports();
+    const { limiter } = threeAtOnce();
+    const failing = remote(limiter);
+    const broken = {
+      ...failing,
+      reserve: async (key?: string) => ({
+        ...(await failing.reserve(key))!,
+        cancel: () => Promise.reject(new Error('store is down')),
+      }),
+    };
+    const response = await withRateLimit(broken, byUser({ refund: () => true }))(hello)(request('a'));
+    await flush();
+    expect([response.status, reports]).toEqual([200, [new Error('store is down')]]);
   });
 });

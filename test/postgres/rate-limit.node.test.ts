@@ -137,6 +137,13 @@ describe.skipIf(!available)('postgresRateLimiter', () => {
     expect(await rows(table)).toBe(10);
   });
 
+  it('has no row for a key that was only reset', async () => {
+    const table = 'unused';
+    const limiter = postgresRateLimiter(client, hourly, { table });
+    await limiter.reset('never used');
+    expect(await rows(table)).toBe(0);
+  });
+
   it('keeps a row for as long as the longest of its policies', async () => {
     const soon = fixedWindow({ limit: 5, windowMs: 20, name: 'soon' });
     const limiter = postgresRateLimiter(client, [soon, hourly, { ...soon, name: 'last' }], { table: 'several' });
@@ -177,6 +184,24 @@ describe.skipIf(!available)('postgresRateLimiter', () => {
     expect(retryAfterMs).toBeLessThanOrEqual(1000);
     expect((await limiter.peek('k')).retryAfterMs).toBeLessThanOrEqual(1000);
     expect(await rows(table, 'at_ms < extract(epoch FROM clock_timestamp()) * 1000 + 1')).toBe(1);
+  });
+
+  it('ends a reservation once, however often that is sent', async () => {
+    const doubling: SqlClient = {
+      ...client,
+      query: async (text, params) => {
+        await client.query(text, params);
+        return client.query(text, params);
+      },
+    };
+    const bucket = tokenBucket({ limit: 5, periodMs: HOUR });
+    const resent = postgresRateLimiter(doubling, bucket, { table: 'resent' });
+    const plain = postgresRateLimiter(client, bucket, { table: 'resent' });
+    await plain.peek('k');
+    const reservation = await resent.reserve('k', 2);
+    expect((await plain.peek('k', 0)).remaining).toBe(1);
+    await reservation!.cancel();
+    expect((await plain.peek('k', 0)).remaining).toBe(3);
   });
 
   it('hands out leases that were taken before', async () => {

@@ -114,6 +114,20 @@ it('each tenth of the window counts until it is over, and no longer', () => {
   expect(seen).toEqual([10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0].map((requests) => requests / (requests + 1)));
 });
 
+it('a clock that steps back neither adds time nor takes any off', () => {
+  const clock = createVirtualClock({ nowMs: 1000 });
+  const throttle = createAdaptiveThrottle({ windowMs: 100, clock });
+  throttle.tryStart();
+  clock.stall(60);
+  expect(throttle.rejectProbability).toBe(0.5);
+  clock.setNow(10);
+  expect(throttle.rejectProbability).toBe(0.5);
+  clock.stall(39);
+  expect(throttle.rejectProbability).toBe(0.5);
+  clock.stall(1);
+  expect(throttle.rejectProbability).toBe(0);
+});
+
 it('an accepted call counts from when it is said to be, not from when the throttle was last asked', () => {
   const clock = createVirtualClock();
   const throttle = createAdaptiveThrottle({ windowMs: 100, clock });

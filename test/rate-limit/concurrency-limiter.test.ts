@@ -1,20 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { isRejection, pipeline, timeout, TimeoutError } from '../../src/policy/index.ts';
-import type { LimitAlgorithm, PermitOutcome } from '../../src/rate-limit/index.ts';
+import { isRejection } from '../../src/policy/index.ts';
 import { bbrLimit, createConcurrencyLimiter, RateLimitError } from '../../src/rate-limit/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
 import { badFunctions, badNumbers } from '../support/arbitraries.ts';
 import { countingSignal } from '../support/counting-signal.ts';
-import { flush, gate, outcomeOf } from '../support/gate.ts';
+import { outcomeOf } from '../support/gate.ts';
 import { collectReports } from '../policy/kit.ts';
-
-type Sample = readonly [rttMs: number, inflight: number, dropped: boolean, nowMs: number];
-
-/** An algorithm that notes what it is told; the test sets its limit. */
-function noting(limit: number): LimitAlgorithm & { limit: number; readonly samples: Sample[] } {
-  const samples: Sample[] = [];
-  return { limit, samples, sample: (...sample) => void samples.push(sample) };
-}
+import { noting } from './limit-kit.ts';
 
 describe('options', () => {
   it.each([...badNumbers({ min: 1, isInteger: true }), ['undefined', undefined]] as const)(
@@ -115,7 +107,7 @@ describe('permits', () => {
     expect(readings).toBe(1);
     const fixed = createConcurrencyLimiter({ limit: 1, clock, maxQueue: 1 });
     fixed.tryAcquire();
-    const waiting = fixed.run(() => 'ran');
+    const waiting = fixed.acquire();
     expect([fixed.queued, readings]).toEqual([1, 1]);
     await outcomeOf(waiting);
   });
@@ -219,88 +211,5 @@ describe('waiting', () => {
     held.release();
     await waiting;
     expect(reports).toEqual([new Error('faulty')]);
-  });
-});
-
-describe('run', () => {
-  it('run takes a permit, and gives it back before its result is told', async () => {
-    const limiter = createConcurrencyLimiter({ limit: 1 });
-    const work = gate<string>();
-    const call = limiter.run(() => work.promise);
-    expect(limiter.inflight).toBe(1);
-    const newcomer = call.then(() => limiter.run(() => 'newcomer'));
-    work.open('done');
-    expect([await call, await newcomer, limiter.inflight]).toEqual(['done', 'newcomer', 0]);
-  });
-
-  it('thousands of calls that end while they start overflow no stack', async () => {
-    const limiter = createConcurrencyLimiter({ limit: 1, maxQueue: Infinity });
-    const held = limiter.tryAcquire()!;
-    const calls = Array.from({ length: 20_000 }, (_, id) => limiter.run(() => id));
-    held.release();
-    expect((await Promise.all(calls)).at(-1)).toBe(19_999);
-  });
-
-  it('a timeout counts as dropped, another failure not at all, unless told', async () => {
-    const algorithm = noting(10);
-    const clock = createVirtualClock();
-    const limiter = createConcurrencyLimiter({ limit: algorithm, clock });
-    const fail = (error: unknown) => (): never => {
-      throw error;
-    };
-    await limiter.runOutcome(fail(new TimeoutError(5)));
-    await limiter.runOutcome(fail(new Error('bad input')));
-    await limiter.runOutcome(() => 'fine');
-    const told = createConcurrencyLimiter({ limit: algorithm, clock, outcomeOf: (error) => error as PermitOutcome });
-    for (const outcome of ['dropped', 'success', 'ignored']) await told.runOutcome(fail(outcome));
-    expect(algorithm.samples.map(([, , dropped]) => dropped)).toEqual([true, false, true, false]);
-    expect([limiter.inflight, told.inflight]).toEqual([0, 0]);
-  });
-
-  it('an outcomeOf that throws is reported, and the failure ignored', async () => {
-    const reports = collectReports();
-    const algorithm = noting(10);
-    const outcomeOfError = (): never => {
-      throw new Error('faulty');
-    };
-    const limiter = createConcurrencyLimiter({ limit: algorithm, outcomeOf: outcomeOfError });
-    await expect(limiter.run(() => Promise.reject(new Error('failure')))).rejects.toThrow('failure');
-    expect([reports.length, algorithm.samples.length, limiter.inflight]).toEqual([1, 0, 0]);
-  });
-
-  it('is a policy of a pipeline: a timeout inside it is heard, one around it ends the wait', async () => {
-    const clock = createVirtualClock();
-    const algorithm = noting(1);
-    const limiter = createConcurrencyLimiter({ limit: algorithm, maxQueue: 1, clock });
-    const inside = pipeline(limiter, timeout({ ms: 10, clock }));
-    const stuck = outcomeOf(inside.run(({ signal }) => new Promise((_, reject) => (signal.onabort = reject))));
-    const around = pipeline(timeout({ ms: 5, clock }), limiter);
-    const waiting = outcomeOf(around.run(() => 'never'));
-    await clock.advance(5);
-    expect(limiter.queued).toBe(0);
-    await clock.advance(5);
-    await Promise.all([stuck, waiting]);
-    await flush();
-    expect(algorithm.samples).toEqual([[10, 1, true, 10]]);
-    expect(limiter.inflight).toBe(0);
-  });
-
-  it('a call that has waited is bounded by the policies inside, and ended by its caller, as any other', async () => {
-    const clock = createVirtualClock();
-    const limiter = createConcurrencyLimiter({ limit: 1, maxQueue: 1, clock });
-    const inside = pipeline(limiter, timeout({ ms: 10, clock }));
-    const untilAborted = ({ signal }: { readonly signal: AbortSignal }): Promise<never> =>
-      new Promise((_, reject) => (signal.onabort = () => reject(signal.reason)));
-    for (const end of ['timeout', 'abort']) {
-      const held = limiter.tryAcquire()!;
-      const caller = new AbortController();
-      const ended = inside.run(untilAborted, { signal: caller.signal }).catch((reason: unknown) => reason);
-      held.release();
-      await flush();
-      if (end === 'abort') caller.abort('enough');
-      else await clock.advance(10);
-      expect(await ended).toEqual(end === 'abort' ? 'enough' : expect.any(TimeoutError));
-      expect([limiter.inflight, limiter.queued]).toEqual([0, 0]);
-    }
   });
 });

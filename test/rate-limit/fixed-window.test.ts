@@ -16,6 +16,17 @@ describe('windows that begin with their first unit', () => {
     expect(limiter.peek('key', 0)).toMatchObject({ remaining: 9, resetAfterMs: 100 });
   });
 
+  it('count what is charged in the millisecond of a reservation when another is taken back', () => {
+    const { limiter, clock } = setup(fixedWindow({ limit: 10, windowMs: 1000 }));
+    const first = limiter.reserve('key', 2)!;
+    limiter.tryAcquire('key', 3);
+    clock.stall(10);
+    limiter.reserve('key', 1)!.cancel();
+    expect(limiter.peek('key', 0)).toMatchObject({ remaining: 5, resetAfterMs: 990 });
+    first.cancel();
+    expect(limiter.peek('key', 0)).toMatchObject({ remaining: 7, resetAfterMs: 990 });
+  });
+
   it('remember charges only while a reservation is open, so that none before it uses up what can be remembered', () => {
     const { limiter, clock } = setup(fixedWindow({ limit: 5000, windowMs: 2000 }));
     limiter.reserve('key')!.cancel();

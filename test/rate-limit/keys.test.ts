@@ -26,6 +26,14 @@ describe('a flood of new keys', () => {
     }
   });
 
+  it('takes nothing from the keys that have a place of their own', () => {
+    const { limiter } = setup(hourly, { maxKeys: 100 });
+    for (let k = 0; k < 100; k++) limiter.tryAcquire(`own-${k}`);
+    for (let k = 0; k < 2000; k++) limiter.tryAcquire(`flood-${k}`);
+    const left = Array.from({ length: 100 }, (_, k) => limiter.peek(`own-${k}`, 0).remaining);
+    expect(left).toEqual(left.map(() => 4));
+  });
+
   it('never makes more keys than maxKeys, whatever comes', () => {
     fc.assert(
       fc.property(

@@ -1,36 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { LimitAlgorithm } from '../../src/rate-limit/index.ts';
 import { bbrLimit, gradientLimit, vegasLimit } from '../../src/rate-limit/index.ts';
-
-/** Tells an algorithm of calls that end one millisecond after the other. */
-class Calls {
-  nowMs = 1000;
-  readonly algorithm: LimitAlgorithm;
-
-  constructor(algorithm: LimitAlgorithm) {
-    this.algorithm = algorithm;
-  }
-
-  end(rttMs: number, inflight: number, dropped = false): void {
-    this.nowMs++;
-    this.algorithm.sample(rttMs, inflight, dropped, this.nowMs);
-  }
-
-  /** A round of calls at the full limit, of which `drops` are dropped; answers the limit after it. */
-  round(rttMs: number, drops = 0): number {
-    const { limit } = this.algorithm;
-    const count = Math.ceil(Math.max(16, limit));
-    for (let k = 0; k < count; k++) this.end(rttMs, limit, k < drops);
-    return this.algorithm.limit;
-  }
-
-  /** A round that uses less than half of the limit: what it takes is the latency without queueing. */
-  quietRound(rttMs: number): number {
-    const count = Math.ceil(Math.max(16, this.algorithm.limit));
-    for (let k = 0; k < count; k++) this.end(rttMs, 1);
-    return this.algorithm.limit;
-  }
-}
+import { Calls } from './limit-kit.ts';
 
 describe('a round', () => {
   it('is of 16 calls at least, and of as many as the limit', () => {
@@ -87,6 +57,29 @@ describe('vegasLimit', () => {
     // 26.3 x (1 - 10 / 14) = 7.5 wait: neither few nor many.
     expect(calls.round(14)).toBe(before);
     expect(calls.round(10)).toBeCloseTo(before + Math.sqrt(before), 9);
+  });
+
+  it.each([
+    ['as many as the square root', 12],
+    ['twice as many', 18],
+  ])('stays where it is when %s queue', (_, rttMs) => {
+    const calls = new Calls(vegasLimit({ initial: 16 }));
+    calls.quietRound(9);
+    expect(calls.round(rttMs)).toBe(16);
+    // It was a round: calls have queued, so that the limit no longer doubles.
+    expect(calls.round(9)).toBe(20);
+  });
+
+  it('does not take for queueing what may be chance, which three standard errors are', () => {
+    for (const [quickMs, slowMs, limit] of [
+      [8, 16, 32], // 12 ms in the mean, 9 of them for sure
+      [12, 14, 20], // 13 ms, 12.25 of them for sure
+    ] as const) {
+      const calls = new Calls(vegasLimit({ initial: 16 }));
+      calls.quietRound(10);
+      for (let k = 0; k < 16; k++) calls.end(k % 2 === 0 ? quickMs : slowMs, 16);
+      expect(calls.algorithm.limit).toBe(limit);
+    }
   });
 });
 
@@ -200,8 +193,9 @@ describe('a probe', () => {
     for (let k = 0; k < 9; k++) calls.end(1000, 5);
     for (let k = 0; k < 18; k++) calls.end(10, 5);
     for (let k = 0; k < 25; k++) calls.end(1, 5);
-    // The latency without queueing is 10 ms as before, so that calls of 40 ms queue.
-    for (let rounds = 0; rounds < 3; rounds++) expect(calls.round(40)).toBeCloseTo(FULL, 9);
+    // The latency without queueing is 10 ms as before, so that calls of 40 ms queue; so many would be rounds of any other.
+    for (let k = 0; k < 1000; k++) calls.end(40, calls.algorithm.limit);
+    expect(calls.algorithm.limit).toBeCloseTo(FULL, 9);
   });
 
   it('takes half of what it finds: a dependency that has become slower gets more calls', () => {

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
-import type { RateLimitPolicy, RateQueue, RateQueueWait } from '../../src/rate-limit/index.ts';
-import { createRateLimiter, fixedWindow, slidingLog, slidingWindow, tokenBucket } from '../../src/rate-limit/index.ts';
+import type { Clock, RateLimitPolicy, RateQueue, RateQueueOptions, RateQueueWait } from '../../src/rate-limit/index.ts';
+import {
+  createRateLimiter,
+  createRateQueue,
+  fixedWindow,
+  slidingLog,
+  slidingWindow,
+  tokenBucket,
+} from '../../src/rate-limit/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
 import type { VirtualClock } from '../../src/testing/index.ts';
 
@@ -116,4 +123,38 @@ export function watch(
 
 function codeOf(error: unknown): string {
   return String((error as { code?: string }).code).replace('ERR_RATE_LIMIT_', '');
+}
+
+/** One call every 100 ms. */
+export const tenth = tokenBucket({ limit: 10, periodMs: 1000, burst: 1 });
+
+/** What is not the reading of a clock. */
+export function timersOf(clock: VirtualClock): Omit<Clock, 'now'> {
+  return {
+    epochMs: () => clock.epochMs(),
+    setTimeout: (fn, ms) => clock.setTimeout(fn, ms),
+    clearTimeout: (handle) => clock.clearTimeout(handle),
+  };
+}
+
+/** A queue and who waits in it. */
+export interface Bench {
+  readonly clock: VirtualClock;
+  readonly queue: RateQueue;
+  /** How the calls have ended, by their numbers. */
+  readonly ended: Map<number, string>;
+  /** Has the next call come. */
+  readonly join: (wait?: RateQueueWait) => void;
+}
+
+export function bench(
+  policy: RateLimitPolicy | readonly RateLimitPolicy[] = tenth,
+  options: RateQueueOptions = {},
+): Bench {
+  const clock = createVirtualClock();
+  const queue = createRateQueue(policy, { clock, ...options });
+  const ended = new Map<number, string>();
+  let next = 0;
+  const join = (wait?: RateQueueWait): void => watch(queue, clock, ended, next++, wait);
+  return { clock, queue, ended, join };
 }

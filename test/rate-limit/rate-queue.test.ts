@@ -1,41 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { isRejection } from '../../src/policy/index.ts';
-import type { Clock, RateLimitPolicy, RateQueueOptions } from '../../src/rate-limit/index.ts';
-import { createRateQueue, fixedWindow, RateLimitError, slidingLog, tokenBucket } from '../../src/rate-limit/index.ts';
+import type { Clock } from '../../src/rate-limit/index.ts';
+import { createRateQueue, fixedWindow, slidingLog, tokenBucket } from '../../src/rate-limit/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
-import type { VirtualClock } from '../../src/testing/index.ts';
 import { badNumbers } from '../support/arbitraries.ts';
 import { countingSignal } from '../support/counting-signal.ts';
 import { flush, gate, outcomeOf } from '../support/gate.ts';
-import { watch } from './queue-kit.ts';
-
-const second = tokenBucket({ limit: 10, periodMs: 1000, burst: 1 });
-
-/** What is not the reading of a clock. */
-function timersOf(clock: VirtualClock): Omit<Clock, 'now'> {
-  return {
-    epochMs: () => clock.epochMs(),
-    setTimeout: (fn, ms) => clock.setTimeout(fn, ms),
-    clearTimeout: (handle) => clock.clearTimeout(handle),
-  };
-}
-
-function bench(policy: RateLimitPolicy | readonly RateLimitPolicy[] = second, options: RateQueueOptions = {}) {
-  const clock = createVirtualClock();
-  const queue = createRateQueue(policy, { clock, ...options });
-  const ended = new Map<number, string>();
-  let next = 0;
-  const join = (wait?: Parameters<typeof queue.acquire>[0]): void => watch(queue, clock, ended, next++, wait);
-  return { clock, queue, ended, join };
-}
+import { bench, tenth, timersOf, watch } from './queue-kit.ts';
 
 describe('options', () => {
   it.each(badNumbers({ min: 0, isInteger: true, isUnbounded: true }))('refuse a maxQueue of %s', (_, maxQueue) => {
-    expect(() => createRateQueue(second, { maxQueue } as never)).toThrow('maxQueue');
+    expect(() => createRateQueue(tenth, { maxQueue } as never)).toThrow('maxQueue');
   });
 
   it('refuse what is no policy, none, and two of one name', () => {
-    for (const policy of [undefined, {}, [], [second, second], [second, null]]) {
+    for (const policy of [undefined, {}, [], [tenth, tenth], [tenth, null]]) {
       expect(() => createRateQueue(policy as never)).toThrow(/policies/);
     }
   });
@@ -53,7 +31,7 @@ describe('options', () => {
   });
 
   it('are undefined for their defaults', async () => {
-    const queue = createRateQueue(second, { maxQueue: undefined, fair: undefined, clock: undefined } as never);
+    const queue = createRateQueue(tenth, { maxQueue: undefined, fair: undefined, clock: undefined } as never);
     const wait = { cost: undefined, lane: undefined, signal: undefined, maxWaitMs: undefined };
     await expect(queue.acquire(wait)).resolves.toBeUndefined();
   });
@@ -124,7 +102,7 @@ describe('waiting', () => {
     const clock = createVirtualClock();
     let offset: number | undefined;
     const now = (): number => (offset === undefined ? clock.now() : offset);
-    const queue = createRateQueue(second, { clock: { ...timersOf(clock), now } });
+    const queue = createRateQueue(tenth, { clock: { ...timersOf(clock), now } });
     const ended = new Map<number, string>();
     for (const [id, reading] of offsets.entries()) {
       offset = reading;
@@ -144,7 +122,7 @@ describe('waiting', () => {
     function early(fn: () => void, ms: number): unknown {
       return clock.setTimeout(fn, ms > 1 ? ms - 1 : ms);
     }
-    const queue = createRateQueue(second, { clock: hasty });
+    const queue = createRateQueue(tenth, { clock: hasty });
     const ended = new Map<number, string>();
     for (const id of [0, 1]) watch(queue, clock, ended, id);
     await clock.advance(99);
@@ -154,7 +132,7 @@ describe('waiting', () => {
   });
 
   it('a queue with room for nobody refuses those who would wait', async () => {
-    const { ended, join } = bench(second, { maxQueue: 0 });
+    const { ended, join } = bench(tenth, { maxQueue: 0 });
     join();
     join();
     await flush();
@@ -168,113 +146,6 @@ describe('waiting', () => {
     expect(ended.size).toBe(0);
     await clock.advance(1);
     expect(ended.get(0)).toBe('granted at 21');
-  });
-});
-
-describe('refusals', () => {
-  async function refusal(promise: Promise<unknown>): Promise<RateLimitError> {
-    const outcome = await outcomeOf(promise);
-    const error = (outcome as { reason?: unknown }).reason;
-    expect(error).toBeInstanceOf(RateLimitError);
-    expect([isRejection(error), ((error as Error).stack ?? '').includes('\n    at ')]).toEqual([true, false]);
-    return error as RateLimitError;
-  }
-
-  it('a cost that no policy ever gives, a full queue and too long a wait are refused at once, and take nothing', async () => {
-    const { clock, queue, join, ended } = bench(tokenBucket({ limit: 10, periodMs: 1000, burst: 2 }), { maxQueue: 2 });
-    join({ cost: 2 });
-    join();
-    const cost = await refusal(queue.acquire({ cost: 3 }));
-    expect([cost.code, cost.retryAfterMs]).toEqual(['ERR_RATE_LIMIT_COST', Infinity]);
-    const late = await refusal(queue.acquire({ cost: 2, maxWaitMs: 299 }));
-    expect([late.code, late.retryAfterMs]).toEqual(['ERR_RATE_LIMIT_MAX_WAIT', 1]);
-    join({ cost: 2, maxWaitMs: 300 });
-    const full = await refusal(queue.acquire());
-    // A place is free when the first call goes on, whatever this one costs.
-    expect([full.code, full.retryAfterMs]).toEqual(['ERR_RATE_LIMIT_QUEUE_FULL', 100]);
-    expect((await refusal(queue.acquire({ cost: 2 }))).retryAfterMs).toBe(100);
-    await clock.advance(1000);
-    expect([...ended.values()]).toEqual([0, 100, 300].map((ms) => `granted at ${ms}`));
-  });
-
-  it('the wait of a newcomer is known exactly, also after others have left or gone on', async () => {
-    const { clock, queue } = bench();
-    const caller = countingSignal();
-    void queue.acquire();
-    const waiting = queue.acquire({ signal: caller.signal }).catch(() => {});
-    void queue.acquire({ maxWaitMs: 200 });
-    expect((await refusal(queue.acquire({ maxWaitMs: 299 }))).retryAfterMs).toBe(1);
-    caller.abort('gone');
-    await waiting;
-    void queue.acquire({ maxWaitMs: 200 });
-    expect((await refusal(queue.acquire({ maxWaitMs: 250 }))).retryAfterMs).toBe(50);
-    await clock.advance(130);
-    expect([queue.size, clock.pendingTimers]).toEqual([1, 1]);
-    const last = queue.acquire({ maxWaitMs: 170 }).then(() => clock.now());
-    await clock.advance(170);
-    expect(await last).toBe(300);
-  });
-
-  it('a wait that is too long is not gone through to its end', async () => {
-    const { queue } = bench(second, { maxQueue: Infinity });
-    for (let k = 0; k < 1000; k++) void queue.acquire();
-    const { retryAfterMs } = await refusal(queue.acquire({ maxWaitMs: 1000 }));
-    expect(retryAfterMs).toBeGreaterThan(0);
-    expect(retryAfterMs).toBeLessThan(1000);
-  });
-
-  it('a signal that has aborted is refused with its reason before anything else', async () => {
-    const { queue, clock } = bench();
-    const reason = { why: 'test' };
-    const { signal, added } = countingSignal();
-    const controller = new AbortController();
-    controller.abort(reason);
-    await expect(queue.acquire({ signal: controller.signal, cost: 5 })).rejects.toBe(reason);
-    await expect(queue.acquire({ signal })).resolves.toBeUndefined();
-    expect([added, clock.pendingTimers]).toEqual([0, 0]);
-  });
-});
-
-describe('abort', () => {
-  it('an abort rejects a waiting call with the reason of its signal, takes nothing, and moves the rest up', async () => {
-    const { clock, ended, join } = bench(tokenBucket({ limit: 10, periodMs: 1000, burst: 10 }));
-    const caller = countingSignal();
-    join({ cost: 10 });
-    join({ cost: 10, signal: caller.signal });
-    join({ cost: 1 });
-    expect(caller.listeners).toBe(1);
-    caller.abort('enough');
-    await flush();
-    expect(ended.get(1)).toBe('enough');
-    expect([caller.listeners, clock.pendingTimers, clock.nextTimerMs]).toEqual([0, 1, 100]);
-    await clock.advance(100);
-    expect(ended.get(2)).toBe('granted at 100');
-    await clock.advance(10_000);
-    expect(clock.pendingTimers).toBe(0);
-  });
-
-  it('nobody who has left the queue leaves a timer or a listener behind', async () => {
-    const { clock, queue, join } = bench();
-    const caller = countingSignal();
-    join();
-    join({ signal: caller.signal });
-    join({ signal: caller.signal });
-    expect([caller.listeners, clock.pendingTimers]).toEqual([2, 1]);
-    caller.abort();
-    await flush();
-    expect([caller.listeners, clock.pendingTimers, queue.size]).toEqual([0, 0, 0]);
-  });
-
-  it('an abort after the grant changes nothing', async () => {
-    const { clock, ended, join } = bench();
-    const caller = countingSignal();
-    join();
-    join({ signal: caller.signal });
-    await clock.advance(100);
-    caller.abort('late');
-    await flush();
-    expect(ended.get(1)).toBe('granted at 100');
-    expect(caller.listeners).toBe(0);
   });
 });
 
@@ -306,7 +177,7 @@ describe('run', () => {
         caller.abort('now');
       }, ms);
     const options = { maxQueue: 1, clock: { ...timersOf(clock), now: () => clock.now(), setTimeout } };
-    const queue = createRateQueue(second, options);
+    const queue = createRateQueue(tenth, options);
     let calls = 0;
     const fn = (): number => ++calls;
     await queue.run(fn);
@@ -365,6 +236,13 @@ describe('fair lanes', () => {
     await clock.advance(60);
     expect([ended.get(100), ended.get(101)]).toEqual(['granted at 20', 'granted at 40']);
     expect(ended.size).toBe(7);
+  });
+
+  it('are the same for those who name none and those who name the empty text', async () => {
+    const { clock, ended, join } = bench(slow, { fair: true });
+    for (const lane of [undefined, undefined, '', 'other']) join({ lane });
+    await clock.advance(30);
+    expect([ended.get(2), ended.get(3)]).toEqual(['granted at 30', 'granted at 20']);
   });
 
   it('mean nothing without `fair`', async () => {

@@ -37,15 +37,24 @@ export const reservations = fc.array(
 
 /** Two reservations of a bucket of 20, of which half has come back by itself, and more was taken since. */
 export const bucketOfTwo: RateLimitPolicy = tokenBucket({ limit: 1, periodMs: 10, burst: 20 });
-export const inTurn: readonly Step[] = [
-  { do: 'reserve', key: 'a', cost: 5 },
-  { do: 'reserve', key: 'a', cost: 4 },
-  { do: 'wait', ms: 50 },
-  { do: 'consume', key: 'a', cost: 6 },
-  { do: 'settle', which: 1, actual: 0 },
-  { do: 'settle', which: 0, actual: 0 },
-  { do: 'peek', key: 'a', cost: 20 },
-];
+
+/** How they end: the one that is named first, then the other. */
+export const inTurn: Readonly<Record<'earlier' | 'later', readonly Step[]>> = {
+  earlier: endingWith(1),
+  later: endingWith(0),
+};
+
+function endingWith(which: number): readonly Step[] {
+  return [
+    { do: 'reserve', key: 'a', cost: 5 },
+    { do: 'reserve', key: 'a', cost: 4 },
+    { do: 'wait', ms: 50 },
+    { do: 'consume', key: 'a', cost: 6 },
+    { do: 'settle', which, actual: 0 },
+    { do: 'settle', which: 0, actual: 0 },
+    { do: 'peek', key: 'a', cost: 20 },
+  ];
+}
 
 /** A bucket that is seldom full and seldom empty. */
 export const shortOfUnits: fc.WeightedArbitrary<RateLimitPolicy> = {
@@ -67,6 +76,13 @@ export function comparable(
 /** A clock of the server that a test sets, in Unix milliseconds. */
 export interface ServerClock {
   ms: number;
+  /** Microseconds of the millisecond, where they must not change from call to call. */
+  us?: number;
+}
+
+/** Microseconds of the next call: none comes twice in a row, unless that is what a test is about. */
+export function nextUs(clock: ServerClock, calls: number): number {
+  return clock.us ?? calls % 1000;
 }
 
 /**
@@ -81,14 +97,13 @@ export function pinnedTo(clock: ServerClock, send: RedisSend): RedisSend {
       .replace("call('TIME')", '{ ARGV[#ARGV - 1], ARGV[#ARGV] }')
       .replace('max(#ARGV,', 'max(#ARGV - 2,')
       .replace(
-        "ARGV[o] or '1', (ARGV[o + 1] or 1)",
-        "#ARGV - 2 < o and '1' or ARGV[o], (#ARGV - 2 < o and 1 or ARGV[o + 1])",
+        "ARGV[o] or '1', ARGV[o + 1] or '1'",
+        "#ARGV - 2 < o and '1' or ARGV[o], #ARGV - 2 < o and '1' or ARGV[o + 1]",
       )
       .replace('ARGV[o + 2] or 0', '#ARGV - 2 < o and 0 or ARGV[o + 2]')
       .replace('ttl < 1e13 and ttl or 1e13', '1e13');
     const seconds = Math.floor(clock.ms / 1000);
-    // No two scripts run in the same microsecond.
-    const us = (clock.ms - seconds * 1000) * 1000 + (calls++ % 1000);
+    const us = (clock.ms - seconds * 1000) * 1000 + nextUs(clock, calls++);
     return send(['EVAL', pinned, ...rest, String(seconds), String(us)], key);
   };
 }

@@ -96,8 +96,10 @@ describe.skipIf(!available)('redisRateLimiter', () => {
       expect(passed).toEqual([true, false, false, false, false]);
       expect(await redis.send(['PTTL', (await keys())[0]!])).toBeGreaterThan(2_591_000_000);
       await limiterOf(fixedWindow({ limit: 1, windowMs: 20 })).consume('short');
-      const short = (await keys()).find((key) => key.endsWith('short'))!;
-      expect(Number(await redis.send(['PTTL', short]))).toBeLessThanOrEqual(20);
+      const short = (await keys()).find((key) => key.endsWith('short'));
+      // It may be gone by now, of which Redis says -2; of one that never goes, -1.
+      const shortMs = Number(await redis.send(['PTTL', short ?? 'gone']));
+      expect([shortMs <= 20, shortMs === -1]).toEqual([true, false]);
       const soon = fixedWindow({ limit: 1, windowMs: 20, name: 'soon' });
       await limiterOf([soon, fixedWindow({ limit: 1, windowMs: HOUR }), { ...soon, name: 'last' }]).consume('several');
       const several = (await keys()).find((key) => key.endsWith('several'))!;
@@ -276,53 +278,6 @@ describe.skipIf(!available)('redisRateLimiter', () => {
       const calls = await Promise.all(Array.from({ length: 2000 }, () => limiter.consume('k')));
       expect(calls.map(({ allowed }) => allowed)).toEqual(calls.map((_, at) => at < 1500));
       expect(sent.filter(([name]) => name === 'EVALSHA').length).toBe(4);
-    });
-  });
-
-  describe('a step of the server clock', () => {
-    const rules = kinds.map((kind) => ({ ...kind, windowMs: 1000 })) as readonly RateLimitPolicy[];
-
-    it.each(rules.map((rule) => [rule.name, rule] as const))(
-      'backwards locks a key out for one full refill at the most, and gives nothing: %s',
-      async (_name, rule) => {
-        const clock: ServerClock = { ms: SOME_MS };
-        const limiter = redisRateLimiter(pinnedTo(clock, send), rule, { denyCache: false, timeoutMs: 10_000 });
-        await limiter.consume('k', 5);
-        clock.ms -= 86_400_000;
-        const refused = await limiter.consume('k');
-        expect(refused.allowed).toBe(false);
-        // The window before counts as well where two are weighed.
-        expect(refused.retryAfterMs).toBeLessThanOrEqual(rule.kind === 'sliding-window' ? 2000 : 1000);
-        clock.ms += refused.retryAfterMs - 1;
-        expect((await limiter.consume('k')).allowed).toBe(false);
-        clock.ms += 1;
-        expect((await limiter.consume('k')).allowed).toBe(true);
-      },
-    );
-
-    it.each(rules.map((rule) => [rule.name, rule] as const))(
-      'forwards and back again credits no time twice: %s',
-      async (_name, rule) => {
-        const clock: ServerClock = { ms: SOME_MS };
-        const limiter = redisRateLimiter(pinnedTo(clock, send), rule, { denyCache: false, timeoutMs: 10_000 });
-        await limiter.consume('k', 5);
-        clock.ms += 86_400_000;
-        expect((await limiter.consume('k', 5)).allowed).toBe(true);
-        for (let k = 0; k < 5; k++) {
-          clock.ms -= 10_000;
-          expect((await limiter.consume('k')).allowed).toBe(false);
-        }
-      },
-    );
-
-    it('makes no reservation worth more than it was', async () => {
-      const clock: ServerClock = { ms: SOME_MS };
-      const limiter = redisRateLimiter(pinnedTo(clock, send), rules, { denyCache: false, timeoutMs: 10_000 });
-      const reservation = await limiter.reserve('k', 5);
-      clock.ms -= 5000;
-      expect((await limiter.consume('k')).allowed).toBe(false);
-      await reservation!.cancel();
-      expect((await limiter.consume('k')).allowed).toBe(false);
     });
   });
 

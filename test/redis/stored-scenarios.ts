@@ -14,6 +14,9 @@ const kinds: readonly RateLimitPolicy[] = [
   slidingLog({ limit: 5, windowMs: HOUR, name: 'log' }),
 ];
 
+/** The same, of a second. */
+const seconds = kinds.map((kind) => ({ ...kind, windowMs: 1000 }) as RateLimitPolicy);
+
 /** Makes a limiter over a store whose clock is the given one. */
 type Make = (policy: RateLimitPolicy | readonly RateLimitPolicy[]) => StoredRateLimiter;
 
@@ -29,6 +32,39 @@ export const scenarios: Readonly<Record<string, (make: Make, clock: ServerClock,
     clock.ms += 50;
     await limiter.consume(key);
     expect(await limiter.peek(key, 2)).toMatchObject({ allowed: false, retryAfterMs: 100 });
+  },
+
+  'locks a key out for one full refill at the most when the clock of the server steps back, and gives nothing': async (
+    make,
+    clock,
+    key,
+  ) => {
+    for (const rule of seconds) {
+      const limiter = make(rule);
+      await limiter.consume(key, 5);
+      clock.ms -= 86_400_000;
+      const { allowed, retryAfterMs } = await limiter.consume(key);
+      // The window before counts as well where two are weighed.
+      const mostMs = rule.kind === 'sliding-window' ? 2000 : 1000;
+      expect([rule.name, allowed, retryAfterMs <= mostMs]).toEqual([rule.name, false, true]);
+      clock.ms += retryAfterMs - 1;
+      expect([rule.name, (await limiter.consume(key)).allowed]).toEqual([rule.name, false]);
+      clock.ms += 1;
+      expect([rule.name, (await limiter.consume(key)).allowed]).toEqual([rule.name, true]);
+    }
+  },
+
+  'credits no time twice when the clock of the server steps forwards and back again': async (make, clock, key) => {
+    for (const rule of seconds) {
+      const limiter = make(rule);
+      await limiter.consume(key, 5);
+      clock.ms += 86_400_000;
+      expect([rule.name, (await limiter.consume(key, 5)).allowed]).toEqual([rule.name, true]);
+      for (let k = 0; k < 5; k++) {
+        clock.ms -= 10_000;
+        expect([rule.name, (await limiter.consume(key)).allowed]).toEqual([rule.name, false]);
+      }
+    }
   },
 
   'gives nothing back for a reservation of before a step of the clock backwards': async (make, clock, key) => {
@@ -53,6 +89,29 @@ export const scenarios: Readonly<Record<string, (make: Make, clock: ServerClock,
     }
   },
 
+  'gives nothing back into a window that began after the reservation': async (make, clock, key) => {
+    for (const kind of kinds) {
+      const limiter = make(kind);
+      const reservation = (await limiter.reserve(key, 4))!;
+      clock.ms += 3 * HOUR;
+      await limiter.consume(key, 5);
+      await reservation.cancel();
+      expect([kind.name, (await limiter.peek(key, 0)).remaining]).toEqual([kind.name, 0]);
+    }
+  },
+
+  'gives nothing back of a reservation of two windows ago, though the key was used since': async (make, clock, key) => {
+    const limiter = make(slidingWindow({ limit: 5, windowMs: HOUR }));
+    clock.ms += HOUR - (clock.ms % HOUR);
+    const reservation = (await limiter.reserve(key, 2))!;
+    clock.ms += HOUR;
+    await limiter.consume(key, 3);
+    clock.ms += HOUR;
+    expect((await limiter.peek(key, 0)).remaining).toBe(2);
+    await reservation.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(2);
+  },
+
   'knows reservations of one moment apart': async (make, _clock, key) => {
     const limiter = make(kinds[2]!);
     const [one, three] = await Promise.all([limiter.reserve(key, 1), limiter.reserve(key, 3)]);
@@ -60,6 +119,29 @@ export const scenarios: Readonly<Record<string, (make: Make, clock: ServerClock,
     expect((await limiter.peek(key, 0)).remaining).toBe(2);
     await three!.cancel();
     expect((await limiter.peek(key, 0)).remaining).toBe(5);
+  },
+
+  'knows reservations of one microsecond apart': async (make, clock, key) => {
+    const limiter = make(kinds[2]!);
+    clock.us = 0;
+    const one = await limiter.reserve(key, 1);
+    const three = await limiter.reserve(key, 3);
+    await three!.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(4);
+    await one!.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(5);
+  },
+
+  'counts what is reserved when the microseconds of a millisecond are used up for good': async (make, clock, key) => {
+    clock.ms += 9 - (clock.ms % 10);
+    clock.us = 999;
+    const limiter = make(fixedWindow({ limit: 5, windowMs: 10, align: 'epoch' }));
+    await limiter.reserve(key);
+    const late = (await limiter.reserve(key))!;
+    clock.ms++;
+    await limiter.consume(key, 2);
+    await late.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(3);
   },
 
   'gives units of several logs back to each of them': async (make, _clock, key) => {
