@@ -176,7 +176,7 @@ export class Budget<T> implements Share<T> {
 
 /** Whether the first who waits on `a` goes before the first on `b`: by priority, then by arrival. */
 function goesFirst<T>(a: Floor<T>, b: Floor<T>): boolean {
-  const [first, second] = [a.queue.peek(), b.queue.peek()];
+  const [first, second] = [a.queue.peek()?.notes, b.queue.peek()?.notes];
   if (!first || !second) return first !== undefined;
   return (second.priority - first.priority || first.arrival - second.arrival) < 0;
 }

@@ -164,7 +164,8 @@ export class Floor<T> extends Premises<T> {
   /** Lends to the first who waits. */
   #hand(entry: Entry<T>, nowMs: number): void {
     const waiter = this.queue.shift()!;
-    waiter.resolve(this.#lend(entry, nowMs, waiter.borrower, waiter.calledAtMs));
+    const { notes } = waiter;
+    waiter.resolve(this.#lend(entry, nowMs, notes?.borrower, notes ? notes.calledAtMs : -1));
   }
 
   /** The one place where those who wait are served and resources are created. */

@@ -80,6 +80,11 @@ export abstract class Premises<T> implements Customer<T> {
     return this.alive + this.workshop.creating + this.workshop.destroying;
   }
 
+  /** Whether one who waits changes nothing: all that there may be is with others. */
+  get isFullyLent(): boolean {
+    return !this.share && this.lent.length >= this.max && !this.supply.isResting;
+  }
+
   /** Whether creates fail and there is nothing else to hope for. */
   get isDown(): boolean {
     return this.supply.isResting && this.alive + this.workshop.creating === 0;

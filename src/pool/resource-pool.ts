@@ -1,5 +1,6 @@
 import { amount, integer, refuse } from '../core/check.ts';
 import { guarded } from '../core/errors.ts';
+import type { WaitOptions } from '../core/wait-queue.ts';
 import { PoolError } from './errors.ts';
 import { Floor } from './floor.ts';
 import type { AcquireOptions, Lease, Pool, PoolCloseOptions, PoolEvent, PoolLimits, PoolStats } from './pool-types.ts';
@@ -17,6 +18,9 @@ function capture(resolve: (value: never) => void, reject: (error: unknown) => vo
   resolveOf = resolve;
   rejectOf = reject;
 }
+
+/** How most wait: made once, not for each. */
+const FIRST_COME: WaitOptions = {};
 
 /** What users call, on top of the floor. */
 export class ResourcePool<T> implements Pool<T>, Desk {
@@ -78,14 +82,17 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     const waiter = new AcquireWaiter<T>(this, resolveOf as (lease: Lease<T>) => void, rejectOf);
     // Or they would keep the promise, and all that it resolves with.
     resolveOf = rejectOf = forgotten;
-    waiter.borrower = borrower;
     waiter.timeoutMs = timeoutMs;
-    waiter.priority = priority;
-    if (floor.share) waiter.arrival = floor.share.arrival();
-    const nowMs = timeoutMs < Infinity || floor.listeners.hasAny ? this.#settings.clock.now() : 0;
-    if (floor.listeners.hasAny) waiter.calledAtMs = nowMs;
-    floor.queue.push(waiter, signal ? { priority, scope: this.#scopes.of(signal) } : { priority });
-    floor.pump();
+    const { share } = floor;
+    const { hasAny } = floor.listeners;
+    const nowMs = timeoutMs < Infinity || hasAny ? this.#settings.clock.now() : 0;
+    if (borrower || hasAny || share)
+      waiter.notes = { borrower, calledAtMs: hasAny ? nowMs : -1, priority, arrival: share?.arrival() ?? 0 };
+    floor.queue.push(
+      waiter,
+      signal ? { priority, scope: this.#scopes.of(signal) } : priority === 0 ? FIRST_COME : { priority },
+    );
+    if (!floor.isFullyLent) floor.pump();
     if (timeoutMs < Infinity && waiter.queue) this.#date(waiter, nowMs + timeoutMs);
     return promise;
   }

@@ -16,21 +16,26 @@ export interface Desk {
   gaveUp(waiter: AcquireWaiter<never>, reason: unknown): void;
 }
 
-/** An acquire that waits. */
+/** What is asked of one who waits where loans are watched, somebody listens, or keys share a bound. */
+interface WaiterNotes {
+  /** For the report of a leak. */
+  readonly borrower: Error | undefined;
+  /** When it was called, where somebody listened; else -1. */
+  readonly calledAtMs: number;
+  readonly priority: number;
+  /** Its place among those of all keys. */
+  readonly arrival: number;
+}
+
+/** An acquire that waits. All that wait are in memory at once, so it carries no more than it must. */
 export class AcquireWaiter<T> extends Waiter implements Due {
   readonly #desk: Desk;
   readonly resolve: (lease: Lease<T>) => void;
   readonly reject: (error: unknown) => void;
-  /** For the report of a leak. */
-  borrower: Error | undefined = undefined;
-  /** When it was called, where somebody listened; else -1. */
-  calledAtMs: number = -1;
+  notes: WaiterNotes | undefined = undefined;
   timeoutMs: number = 0;
   /** The end of its wait, which the queue is told when the wait has lasted for a while. */
   dueMs: number | undefined = undefined;
-  priority: number = 0;
-  /** Its place among those of all keys. */
-  arrival: number = 0;
 
   constructor(desk: Desk, resolve: (lease: Lease<T>) => void, reject: (error: unknown) => void) {
     super();
