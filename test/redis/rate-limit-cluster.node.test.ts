@@ -9,6 +9,7 @@ import { redisAvailability } from '../support/redis.ts';
 import { startRedisCluster } from '../support/redis-cluster.ts';
 import type { RedisCluster } from '../support/redis-cluster.ts';
 import { inTime } from '../support/in-time.ts';
+import { flush } from '../support/gate.ts';
 
 const HOUR = 3_600_000;
 
@@ -87,7 +88,9 @@ describe.skipIf(!redisAvailability().available)('a cluster of three', () => {
       await Promise.all(keys.map((key) => limiterOf(10_000).consume(key)));
       const limiter = limiterOf(1000);
       cluster.nodes[0]!.freeze();
-      const answers = await inTime(Promise.all(keys.map((key) => limiter.consume(key))), 1000);
+      const calls = Promise.all(keys.map((key) => limiter.consume(key)));
+      await flush(); // so that all of them are sent, and their deadlines run
+      const answers = await inTime(calls, 1000);
       const healthy = keys.filter((_, at) => answers[at]!.source === 'store');
       const again = await Promise.all(healthy.map((key) => limiter.consume(key)));
       expect(again.map(({ source }) => source)).toEqual(healthy.map(() => 'store'));
