@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import { fixedWindow, slidingLog, slidingWindow, tokenBucket } from '../../src/rate-limit/index.ts';
+import { createRateLimiter, fixedWindow, slidingLog, slidingWindow, tokenBucket } from '../../src/rate-limit/index.ts';
 import type { RateLimitPolicy } from '../../src/rate-limit/index.ts';
 import type { RedisSend } from '../../src/redis/index.ts';
 import { redisRateLimiter } from '../../src/redis/index.ts';
@@ -94,6 +94,24 @@ describe.skipIf(!available)('redisRateLimiter', () => {
       expect(await limiter.consume('k', 5)).toMatchObject({ allowed: true, remaining: 0 });
       await suite.redis.restart();
       expect(await limiter.consume('k', 5)).toMatchObject({ allowed: true, remaining: 0 });
+    });
+
+    it.each([
+      ['is out of memory', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0'], /OOM/],
+      ['takes no writes', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE'], /READONLY/],
+    ] as const)('is what `onStoreError` says at once where the server %s', async (_why, begin, end, message) => {
+      const policy = fixedWindow({ limit: 2, windowMs: HOUR });
+      const local = createRateLimiter(policy);
+      const [falling, throwing] = [limiterOf(policy, { onStoreError: local }), limiterOf(policy)];
+      await falling.consume('k');
+      await suite.redis.send([...begin]);
+      try {
+        expect(await falling.consume('k')).toMatchObject({ allowed: true, source: 'fallback' });
+        await expect(throwing.consume('k')).rejects.toThrow(message);
+      } finally {
+        await suite.redis.send([...end]);
+      }
+      expect(await falling.consume('k')).toMatchObject({ allowed: true, remaining: 0, source: 'store' });
     });
 
     it('refuses a cost of more than a policy ever gives for good, and any other for as long as said', async () => {
