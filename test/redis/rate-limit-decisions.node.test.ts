@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRateLimiter, fixedWindow, slidingLog, slidingWindow, tokenBucket } from '../../src/rate-limit/index.ts';
-import type { RateLimitPolicy } from '../../src/rate-limit/index.ts';
+import type { RateLimitPolicy, StoredReservation } from '../../src/rate-limit/index.ts';
 import { redisRateLimiter } from '../../src/redis/index.ts';
 import { flush, gate } from '../support/gate.ts';
 import { scripted } from './scripted-store.ts';
@@ -37,6 +37,13 @@ describe('what is made of the answer of a store', () => {
       [false, 3],
     ]);
   });
+});
+
+it('several policies have a row together', async () => {
+  const store = scripted([small, large]);
+  store.answers = () => '1,0,4,0,9,99,0,9,1,0,3,0,9,98,0,9';
+  const calls = await Promise.all([store.limiter.consume('k'), store.limiter.consume('k')]);
+  expect(calls.map(({ remaining }) => remaining)).toEqual([4, 3]);
 });
 
 describe('what a store is asked', () => {
@@ -157,13 +164,18 @@ describe('the end of a reservation', () => {
     expect(store.trips.length).toBe(1);
   });
 
-  it('at the end of a block keeps its cost', async () => {
+  it('at the end of a block keeps its cost, and cannot be changed any more', async () => {
     const store = scripted(small);
+    let ended: StoredReservation;
     {
       await using reservation = (await store.limiter.reserve('k', 3))!;
       expect(reservation.cost).toBe(3);
+      ended = reservation;
     }
+    await ended.cancel();
     expect(store.trips.length).toBe(1);
+    await (await store.limiter.reserve('k', 3))!.cancel();
+    expect(store.trips.at(-1)).toEqual(['3', '3', '7']);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fixedWindow } from '../../src/rate-limit/index.ts';
-import type { StoredRateLimitEvent } from '../../src/rate-limit/index.ts';
+import type { StoredRateLimitEvent } from '../../src/redis/index.ts';
 import { gate, flush } from '../support/gate.ts';
 import { generous, scripted } from './scripted-store.ts';
 
@@ -32,7 +32,8 @@ describe('leases', () => {
     await store.limiter.consume('d');
     store.clock.setNow(999);
     await store.limiter.consume('e');
-    await store.limiter.consume('a', 10); // its own is too small, and it has a place
+    await store.limiter.consume('a', 4);
+    await store.limiter.consume('a', 6); // its own is too small, and it has a place
     store.clock.setNow(1000);
     await store.limiter.consume('f');
     expect(store.trips.map(([name]) => name ?? '1')).toEqual(['2', '2', '1', '1', '1', '3', '2']);
@@ -52,11 +53,34 @@ describe('leases', () => {
     expect(store.trips).toEqual([['2', '1', '10'], ['2', '1', '10'], []]);
   });
 
+  it('are waited for by calls that come meanwhile, as long as they give anything', async () => {
+    const store = scripted(hourly, { lease });
+    const three = (): Promise<unknown[]> => Promise.all([1, 1, 1].map(() => store.limiter.consume('k')));
+    await three();
+    expect(store.trips).toEqual([['2', '1', '10']]);
+    const bare = scripted(hourly, { lease });
+    bare.answers = () => '1,7,0,0,1000';
+    await Promise.all([bare.limiter.consume('k'), bare.limiter.consume('k')]);
+    expect(bare.trips).toEqual([
+      ['2', '1', '10'],
+      ['2', '1', '10'],
+    ]);
+  });
+
+  it('are not used any more once they were sent back, though nobody knows whether that has come', async () => {
+    const store = scripted(hourly, { lease, onStoreError: 'deny' });
+    await store.limiter.consume('k');
+    store.answers = gone;
+    expect((await store.limiter.consume('k', 10)).source).toBe('fallback');
+    expect((await store.limiter.consume('k')).source).toBe('fallback');
+  });
+
   it('that do not come are no longer waited for', async () => {
     const store = scripted(hourly, { lease, onStoreError: 'deny' });
     store.answers = gone;
     const calls = await Promise.all([store.limiter.consume('k'), store.limiter.consume('k')]);
     expect(calls.map(({ source }) => source)).toEqual(['fallback', 'fallback']);
+    expect(store.trips).toEqual([['2', '1', '10'], []]);
     store.answers = (operations) => generous(operations);
     expect([(await store.limiter.consume('k')).source, (await store.limiter.consume('k')).source]).toEqual([
       'store',
@@ -66,15 +90,17 @@ describe('leases', () => {
 
   it('answer a peek that they can, and say how long ago the store was asked', async () => {
     const store = scripted(hourly, { lease });
+    await store.limiter.peek('other'); // its time begins
+    store.clock.setNow(5000);
     await store.limiter.consume('k');
-    store.clock.setNow(400);
+    store.clock.setNow(5400);
     expect(await store.limiter.peek('k', 9)).toMatchObject({ source: 'lease', remaining: 9, resetAfterMs: 600 });
     expect(await store.limiter.consume('k', 2)).toMatchObject({ source: 'lease', remaining: 7, resetAfterMs: 600 });
     expect((await store.limiter.peek('k', 8)).source).toBe('store');
     expect((await store.limiter.peek('k', 0)).source).toBe('store');
     store.answers = () => '10,7,90,0,50';
     await store.limiter.consume('short');
-    store.clock.setNow(500);
+    store.clock.setNow(5500);
     expect((await store.limiter.consume('short')).resetAfterMs).toBe(0);
   });
 
@@ -94,7 +120,8 @@ describe('leases', () => {
     store.answers = () => '10,0,90,0,1000';
     await store.limiter.consume('unknown');
     store.clock.setNow(1000);
-    await Promise.all([store.limiter.close(), store.limiter.close(), store.limiter[Symbol.asyncDispose]()]);
+    await Promise.all([store.limiter[Symbol.asyncDispose](), store.limiter.close(), store.limiter.close()]);
+    await store.limiter.close();
     expect(store.trips.slice(3)).toEqual([['3', '7', '7']]);
     await expect(store.limiter.consume('k')).rejects.toThrow('the rate limiter is closed');
   });
@@ -105,6 +132,7 @@ describe('refusals', () => {
 
   it('are remembered for every verb that takes, with the time that has gone by, until they are due', async () => {
     const store = scripted(hourly);
+    await store.limiter.peek('other'); // its time begins
     store.clock.setNow(70);
     store.answers = () => refusal;
     await store.limiter.consume('k', 3);
@@ -116,10 +144,16 @@ describe('refusals', () => {
       resetAfterMs: 700,
     });
     expect(await store.limiter.reserve('k', 3)).toBeUndefined();
-    expect(store.trips.length).toBe(1);
+    expect(store.trips.length).toBe(2);
     expect((await store.limiter.peek('k', 3)).source).toBe('store');
     store.clock.setNow(570);
     expect((await store.limiter.consume('k', 3)).source).toBe('store');
+  });
+
+  it('are not remembered without a deny cache', async () => {
+    const store = scripted(hourly, { denyCache: false });
+    store.answers = () => refusal;
+    for (let k = 0; k < 3; k++) expect((await store.limiter.consume('k')).source).toBe('store');
   });
 
   it('of a reservation are remembered too', async () => {
@@ -150,13 +184,14 @@ describe('refusals', () => {
     const store = scripted(hourly, { denyCache: { maxKeys: 2 } });
     store.answers = () => refusal;
     for (const key of ['a', 'b']) await store.limiter.consume(key);
-    await store.limiter.consume('a', 2); // another cost: asked, and remembered in place of the first
+    await store.limiter.consume('b', 2); // another cost: asked, and remembered in place of the first
+    expect((await store.limiter.consume('a')).source).toBe('deny-cache');
     await store.limiter.consume('c');
     const sources = [];
     for (const [key, cost] of [
-      ['a', 2],
+      ['b', 2],
       ['c', 1],
-      ['b', 1],
+      ['a', 1],
     ] as const) {
       sources.push((await store.limiter.consume(key, cost)).source);
     }
@@ -179,17 +214,15 @@ describe('failures', () => {
   it('that others have had answers after, do not suspend the store', async () => {
     const events: StoredRateLimitEvent['type'][] = [];
     const store = scripted(hourly, { onStoreError: 'allow', onEvent: ({ type }) => void events.push(type) });
-    for (let k = 0; k < 5; k++) {
-      const late = gate<unknown>();
-      store.answers = () => late.promise;
-      const failing = store.limiter.consume('failing');
-      await flush();
-      store.answers = (operations) => generous(operations);
-      await store.limiter.consume('fine');
-      late.fail(new Error('gone'));
-      expect((await failing).source).toBe('fallback');
-    }
-    expect(events).toEqual(Array(5).fill('store-error'));
+    const late = gate<unknown>();
+    store.answers = () => late.promise;
+    const failing = ['a', 'b', 'c', 'd'].map((key) => store.limiter.consume(key));
+    await flush();
+    store.answers = (operations) => generous(operations);
+    await store.limiter.consume('fine');
+    late.fail(new Error('gone'));
+    for (const call of failing) expect((await call).source).toBe('fallback');
+    expect(events).toEqual(Array(4).fill('store-error'));
     expect((await store.limiter.consume('fine')).source).toBe('store');
   });
 
