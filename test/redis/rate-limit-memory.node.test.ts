@@ -90,7 +90,7 @@ describe('leases', () => {
 
   it('answer a peek that they can, and say how long ago the store was asked', async () => {
     const store = scripted(hourly, { lease });
-    await store.limiter.peek('other'); // its time begins
+    await store.limiter.consume('other'); // its time begins
     store.clock.setNow(5000);
     await store.limiter.consume('k');
     store.clock.setNow(5400);
@@ -120,9 +120,10 @@ describe('leases', () => {
     store.answers = () => '10,0,90,0,1000';
     await store.limiter.consume('unknown');
     store.clock.setNow(1000);
-    await Promise.all([store.limiter[Symbol.asyncDispose](), store.limiter.close(), store.limiter.close()]);
-    await store.limiter.close();
+    await store.limiter[Symbol.asyncDispose]();
     expect(store.trips.slice(3)).toEqual([['3', '7', '7']]);
+    await Promise.all([store.limiter.close(), store.limiter.close()]);
+    expect(store.trips.length).toBe(4);
     await expect(store.limiter.consume('k')).rejects.toThrow('the rate limiter is closed');
   });
 });
@@ -132,7 +133,7 @@ describe('refusals', () => {
 
   it('are remembered for every verb that takes, with the time that has gone by, until they are due', async () => {
     const store = scripted(hourly);
-    await store.limiter.peek('other'); // its time begins
+    await store.limiter.consume('other'); // its time begins
     store.clock.setNow(70);
     store.answers = () => refusal;
     await store.limiter.consume('k', 3);
