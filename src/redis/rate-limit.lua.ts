@@ -150,7 +150,6 @@ end`,
     back: `local back = min(left$, units)
       for k, entry in ipairs(y$) do
         if entry[1] >= when then
-          back = min(back, entry[2])
           entry[2], x$ = entry[2] - back, x$ - back
           if entry[2] == 0 then table.remove(y$, k) end
           break

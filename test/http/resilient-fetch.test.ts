@@ -50,6 +50,7 @@ describe('answers', () => {
     expect(error).toBeInstanceOf(FetchFailedError);
     expect(error).toMatchObject({ code: 'ERR_FETCH_FAILED', name: 'FetchFailedError', retryAfterMs: 0 });
     expect(error.message).toBe('the server answered with status 503');
+    expect(error.stack ?? '').not.toContain('\n    at '); // it costs more than the rest of the error
     expect(error.response).toBe(busy);
     expect(isRejection(error)).toBe(false);
   });

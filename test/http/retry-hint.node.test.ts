@@ -59,6 +59,11 @@ describe('the hint of a RateLimit field', () => {
     );
   });
 
+  it('reads integers with zeros in front, as the format allows them', async () => {
+    expect(await hintOf({ RateLimit: '"a";r=00;t=007' })).toBe(7_000);
+    expect(await hintOf({ RateLimit: '"a";r=01;t=007' })).toBeUndefined();
+  });
+
   it('is the wait that rateLimitHeaders announced', async () => {
     await fc.assert(
       fc.asyncProperty(

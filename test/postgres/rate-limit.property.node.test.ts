@@ -1,8 +1,7 @@
 import fc from 'fast-check';
-import { Pool } from 'pg';
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { describe, it } from 'vitest';
 import type { SqlClient } from '../../src/postgres/index.ts';
-import { fromPg, postgresRateLimiter } from '../../src/postgres/index.ts';
+import { postgresRateLimiter } from '../../src/postgres/index.ts';
 import type { RateLimitPolicy } from '../../src/rate-limit/index.ts';
 import { anyPolicies, anyPolicyOf } from '../rate-limit/trace.ts';
 import type { Step } from '../rate-limit/trace.ts';
@@ -19,29 +18,17 @@ import {
 } from '../redis/rate-limit-support.ts';
 import type { ServerClock } from '../redis/rate-limit-support.ts';
 import { scenarios } from '../redis/stored-scenarios.ts';
-import { postgresAvailability, startPostgres } from '../support/postgres.ts';
-import type { PostgresServer } from '../support/postgres.ts';
+import { postgresAvailability } from '../support/postgres.ts';
+import { usePostgres } from './postgres-suite.ts';
 
 const { available } = postgresAvailability();
 
 describe.skipIf(!available)('postgresRateLimiter', () => {
-  let server: PostgresServer;
-  let pool: Pool;
+  const { client } = usePostgres();
   let trace = 0;
-  beforeAll(async () => {
-    server = await startPostgres();
-    pool = new Pool({ connectionString: server.url, max: 4 });
-    // The end of the server may reach a connection before its own does.
-    pool.on('error', () => {});
-  }, 60_000);
-  afterAll(async () => {
-    await pool?.end();
-    await server?.stop();
-  });
 
   /** The function as it is, save that it reads the time that the test sets. */
   function pinnedTo(clock: ServerClock): SqlClient {
-    const client = fromPg(pool);
     let calls = 0;
     return {
       ...client,

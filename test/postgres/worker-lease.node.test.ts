@@ -1,40 +1,20 @@
 import { PGlite } from '@electric-sql/pglite';
-import pg from 'pg';
 import postgres from 'postgres';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fromPg, fromPglite, fromPostgresJs, postgresWorkerLeaseStore } from '../../src/postgres/index.ts';
 import type { SqlClient } from '../../src/postgres/index.ts';
 import type { LeaseGrant } from '../../src/snowflake/index.ts';
 import { storeContract } from '../snowflake/store-contract.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { postgresAvailability, startPostgres } from '../support/postgres.ts';
-import type { PostgresServer } from '../support/postgres.ts';
+import { connectionTo, poolTo, usePostgres } from './postgres-suite.ts';
 
 const { available } = postgresAvailability();
 const request = { pool: 'ids', workerIds: 4, ttlMs: 60_000, coldStart: 'immediate' } as const;
 
-const connectionTo = (port: number, max = 10) => ({
-  host: '127.0.0.1',
-  port,
-  user: 'postgres',
-  database: 'postgres',
-  max,
-});
-
 describe.skipIf(!available)('postgresWorkerLeaseStore', () => {
-  let server: PostgresServer;
-  let pool: pg.Pool;
-  let client: SqlClient;
-  beforeAll(async () => {
-    server = await startPostgres();
-    pool = new pg.Pool(connectionTo(server.port));
-    pool.on('error', () => {});
-    client = fromPg(pool);
-  }, 60_000);
-  afterAll(async () => {
-    await pool?.end();
-    await server?.stop();
-  });
+  const suite = usePostgres();
+  const { client } = suite;
 
   storeContract(() => postgresWorkerLeaseStore(client));
 
@@ -79,7 +59,7 @@ describe.skipIf(!available)('postgresWorkerLeaseStore', () => {
   it.each(['pg', 'postgres.js'])(
     'answers the same through %s, and commits or rolls back a transaction',
     async (name) => {
-      const sql = postgres({ ...connectionTo(server.port, 2), onnotice: () => {} });
+      const sql = postgres({ ...connectionTo(suite.server.port, 2), onnotice: () => {} });
       try {
         await exercise(name === 'pg' ? client : fromPostgresJs(sql), `through_${name.replace('.', '_')}`);
       } finally {
@@ -89,9 +69,8 @@ describe.skipIf(!available)('postgresWorkerLeaseStore', () => {
   );
 
   it('settles within its deadline when the server swallows what it is sent', async () => {
-    await using proxy = await startFaultProxy({ target: { port: server.port } });
-    const proxied = new pg.Pool(connectionTo(proxy.port, 4));
-    proxied.on('error', () => {});
+    await using proxy = await startFaultProxy({ target: { port: suite.server.port } });
+    const proxied = poolTo(proxy.port, 4);
     const store = postgresWorkerLeaseStore(fromPg(proxied), { timeoutMs: 300 });
     await store.acquire({ ...request, pool: 'proxied' });
     proxy.set({ blackHole: 'both' });

@@ -1,14 +1,13 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fixedWindow, tokenBucket } from '../../src/rate-limit/index.ts';
-import type { RateLimitPolicy, StoredRateLimitDecision } from '../../src/rate-limit/index.ts';
-import type { RedisRateLimiterOptions, RedisSend } from '../../src/redis/index.ts';
+import type { StoredRateLimitDecision } from '../../src/rate-limit/index.ts';
 import { redisRateLimiter } from '../../src/redis/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
-import { redisAvailability, startRedis } from '../support/redis.ts';
-import type { RedisServer } from '../support/redis.ts';
+import { redisAvailability } from '../support/redis.ts';
 import { pinnedTo, SOME_MS } from './rate-limit-support.ts';
 import type { ServerClock } from './rate-limit-support.ts';
+import { useRedis } from './redis-suite.ts';
 
 const { available } = redisAvailability();
 
@@ -17,23 +16,8 @@ const bucket = tokenBucket({ limit: 10, periodMs: 1000, burst: 5 });
 const hourly = tokenBucket({ limit: 5, periodMs: HOUR });
 
 describe.skipIf(!available)('what a process decides by itself', () => {
-  let redis: RedisServer;
-  let send: RedisSend;
-  let sent: string[][] = [];
-  beforeAll(async () => {
-    redis = await startRedis();
-    send = (command) => (sent.push([...command]), redis.send(command));
-  });
-  afterAll(() => redis?.stop());
-  beforeEach(async () => {
-    await redis.send(['FLUSHALL']);
-    sent = [];
-  });
+  const { limiterOf, send, sent } = useRedis();
 
-  const limiterOf = (
-    policy: RateLimitPolicy | readonly RateLimitPolicy[],
-    options: RedisRateLimiterOptions = {},
-  ): ReturnType<typeof redisRateLimiter> => redisRateLimiter(send, policy, { timeoutMs: 10_000, ...options });
   describe('a lease', () => {
     const clock = createVirtualClock();
     const lease = { units: 10, ttlMs: 1000 };
@@ -66,7 +50,7 @@ describe.skipIf(!available)('what a process decides by itself', () => {
     it('is waited for by the calls that come while it is on its way', async () => {
       const limiter = limiterOf(hundred, { lease, clock });
       await limiter.peek('k');
-      sent = [];
+      sent.length = 0;
       const calls = await Promise.all(Array.from({ length: 64 }, () => limiter.consume('k')));
       expect(calls.every(({ allowed }) => allowed)).toBe(true);
       expect(sent.length).toBe(7);
@@ -124,7 +108,7 @@ describe.skipIf(!available)('what a process decides by itself', () => {
       const limiter = limiterOf(tokenBucket({ limit: 1, periodMs: 400, burst: 10 }), { clock });
       await limiter.consume('k', 8);
       const refused = await limiter.consume('k', 6);
-      sent = [];
+      sent.length = 0;
       const again = await limiter.consume('k', 6);
       expect(again).toEqual({ ...refused, source: 'deny-cache' });
       expect(sent).toEqual([]);

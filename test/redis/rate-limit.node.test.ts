@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import { fixedWindow, slidingLog, slidingWindow, tokenBucket } from '../../src/rate-limit/index.ts';
+import { createRateLimiter, fixedWindow, slidingLog, slidingWindow, tokenBucket } from '../../src/rate-limit/index.ts';
 import type { RateLimitPolicy } from '../../src/rate-limit/index.ts';
-import type { RedisRateLimiterOptions, RedisSend } from '../../src/redis/index.ts';
+import type { RedisSend } from '../../src/redis/index.ts';
 import { redisRateLimiter } from '../../src/redis/index.ts';
-import { redisAvailability, startRedis } from '../support/redis.ts';
-import type { RedisServer } from '../support/redis.ts';
+import { redisAvailability } from '../support/redis.ts';
 import { pinnedTo, SOME_MS } from './rate-limit-support.ts';
 import type { ServerClock } from './rate-limit-support.ts';
+import { useRedis } from './redis-suite.ts';
 
 const { available } = redisAvailability();
 
@@ -24,41 +24,14 @@ const kinds: readonly RateLimitPolicy[] = [
 ];
 
 describe.skipIf(!available)('redisRateLimiter', () => {
-  let redis: RedisServer;
-  let send: RedisSend;
-  let sent: string[][] = [];
-  beforeAll(async () => {
-    redis = await startRedis();
-    send = (command) => (sent.push([...command]), redis.send(command));
-  });
-  afterAll(() => redis?.stop());
-  beforeEach(async () => {
-    await redis.send(['FLUSHALL']);
-    sent = [];
-  });
-
-  const limiterOf = (
-    policy: RateLimitPolicy | readonly RateLimitPolicy[],
-    options: RedisRateLimiterOptions = {},
-  ): ReturnType<typeof redisRateLimiter> => redisRateLimiter(send, policy, { timeoutMs: 10_000, ...options });
-  const keys = async (): Promise<string[]> => (await redis.send(['KEYS', '*'])) as string[];
-
-  /** How often the server has carried out each command, those of scripts included. */
-  async function counts(work: () => Promise<unknown>): Promise<Record<string, number>> {
-    await redis.send(['CONFIG', 'RESETSTAT']);
-    await work();
-    const info = String(await redis.send(['INFO', 'commandstats']));
-    const all = [...info.matchAll(/cmdstat_(\w+)[|\w]*:calls=(\d+)/g)].map(([, name, calls]) => [name, Number(calls)]);
-    const { config, info: own, ...rest } = Object.fromEntries(all) as Record<string, number>;
-    void [config, own];
-    return rest;
-  }
+  const suite = useRedis();
+  const { limiterOf, send, sent, keys, counts } = suite;
 
   describe('a decision', () => {
     it('is one script on one declared key and one round trip, on any number of policies', async () => {
       const limiter = limiterOf(kinds);
       await limiter.consume('user:42');
-      sent = [];
+      sent.length = 0;
       const commands = await counts(() => limiter.consume('user:42'));
       expect(commands).toEqual({ evalsha: 1, time: 1, get: 1, set: 1 });
       expect(sent).toHaveLength(1);
@@ -83,7 +56,7 @@ describe.skipIf(!available)('redisRateLimiter', () => {
       async (_name, kind) => {
         const policy = { ...kind, windowMs: 60_000 } as RateLimitPolicy;
         const { resetAfterMs } = await limiterOf(policy).consume('k', 3);
-        const ttlMs = Number(await redis.send(['PTTL', (await keys())[0]!]));
+        const ttlMs = Number(await suite.redis.send(['PTTL', (await keys())[0]!]));
         expect(ttlMs).toBeGreaterThan(resetAfterMs - 1000);
         expect(ttlMs).toBeLessThanOrEqual(resetAfterMs + 1000);
       },
@@ -94,16 +67,16 @@ describe.skipIf(!available)('redisRateLimiter', () => {
       const passed: boolean[] = [];
       for (let k = 0; k < 5; k++) passed.push((await month.consume('k')).allowed);
       expect(passed).toEqual([true, false, false, false, false]);
-      expect(await redis.send(['PTTL', (await keys())[0]!])).toBeGreaterThan(2_591_000_000);
+      expect(await suite.redis.send(['PTTL', (await keys())[0]!])).toBeGreaterThan(2_591_000_000);
       await limiterOf(fixedWindow({ limit: 1, windowMs: 20 })).consume('short');
       const short = (await keys()).find((key) => key.endsWith('short'));
       // It may be gone by now, of which Redis says -2; of one that never goes, -1.
-      const shortMs = Number(await redis.send(['PTTL', short ?? 'gone']));
+      const shortMs = Number(await suite.redis.send(['PTTL', short ?? 'gone']));
       expect([shortMs <= 20, shortMs === -1]).toEqual([true, false]);
       const soon = fixedWindow({ limit: 1, windowMs: 20, name: 'soon' });
       await limiterOf([soon, fixedWindow({ limit: 1, windowMs: HOUR }), { ...soon, name: 'last' }]).consume('several');
       const several = (await keys()).find((key) => key.endsWith('several'))!;
-      expect(Number(await redis.send(['PTTL', several]))).toBeGreaterThan(HOUR - 10_000);
+      expect(Number(await suite.redis.send(['PTTL', several]))).toBeGreaterThan(HOUR - 10_000);
     });
 
     it('leaves no key behind where everything was given back', async () => {
@@ -115,12 +88,30 @@ describe.skipIf(!available)('redisRateLimiter', () => {
     it('is the same where the server does not know the script, has lost it, or has lost everything', async () => {
       const limiter = limiterOf(kinds, { denyCache: false });
       expect((await limiter.consume('k', 5)).allowed).toBe(true);
-      await redis.send(['SCRIPT', 'FLUSH']);
+      await suite.redis.send(['SCRIPT', 'FLUSH']);
       expect((await limiter.consume('k')).allowed).toBe(false);
-      await redis.send(['FLUSHALL']);
+      await suite.redis.send(['FLUSHALL']);
       expect(await limiter.consume('k', 5)).toMatchObject({ allowed: true, remaining: 0 });
-      await redis.restart();
+      await suite.redis.restart();
       expect(await limiter.consume('k', 5)).toMatchObject({ allowed: true, remaining: 0 });
+    });
+
+    it.each([
+      ['is out of memory', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0'], /OOM/],
+      ['takes no writes', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE'], /READONLY/],
+    ] as const)('is what `onStoreError` says at once where the server %s', async (_why, begin, end, message) => {
+      const policy = fixedWindow({ limit: 2, windowMs: HOUR });
+      const local = createRateLimiter(policy);
+      const [falling, throwing] = [limiterOf(policy, { onStoreError: local }), limiterOf(policy)];
+      await falling.consume('k');
+      await suite.redis.send([...begin]);
+      try {
+        expect(await falling.consume('k')).toMatchObject({ allowed: true, source: 'fallback' });
+        await expect(throwing.consume('k')).rejects.toThrow(message);
+      } finally {
+        await suite.redis.send([...end]);
+      }
+      expect(await falling.consume('k')).toMatchObject({ allowed: true, remaining: 0, source: 'store' });
     });
 
     it('refuses a cost of more than a policy ever gives for good, and any other for as long as said', async () => {
@@ -154,86 +145,16 @@ describe.skipIf(!available)('redisRateLimiter', () => {
         const reservation = await limiter.reserve('k', 1);
         await reservation!.settle(Number.MAX_SAFE_INTEGER);
         expect(await limiter.consume('k')).toMatchObject({ allowed: false, remaining: 0 });
-        const ttlMs = Number(await redis.send(['PTTL', (await keys()).find((key) => key.includes(kind.name))!]));
+        const ttlMs = Number(await suite.redis.send(['PTTL', (await keys()).find((key) => key.includes(kind.name))!]));
         expect(ttlMs).toBeGreaterThan(0);
       }
-    });
-  });
-
-  describe('a key', () => {
-    const hostile = [
-      '',
-      '__proto__',
-      'x'.repeat(1_000_000),
-      '{a}',
-      '{}',
-      'a}b{c',
-      '\ud800',
-      '\udfff',
-      '\ufffd',
-      '%d800',
-      'a\0b',
-      '*',
-      'é😀',
-    ];
-
-    it('is any text, and none is another', async () => {
-      const limiter = limiterOf(fixedWindow({ limit: 1, windowMs: HOUR }), { denyCache: false });
-      for (const key of hostile) expect((await limiter.consume(key)).allowed).toBe(true);
-      for (const key of hostile) expect((await limiter.consume(key)).allowed).toBe(false);
-      expect((await keys()).length).toBe(hostile.length);
-    });
-
-    it('decides on no slot of a cluster: its name has no braces', async () => {
-      const limiter = limiterOf(fixedWindow({ limit: 1, windowMs: HOUR, name: '{name}' }));
-      for (const key of ['{a}', 'a{', '}b', '{}']) await limiter.consume(key);
-      expect((await keys()).filter((key) => /[{}]/.test(key))).toEqual([]);
-    });
-
-    it('is known apart for all texts', async () => {
-      const unit = fc.constantFrom('%', '{', '}', 'd', '8', '0', '\ud800', '\udc00', '\ufffd', '\0', '7', 'b');
-      const texts = fc.uniqueArray(fc.string({ unit, maxLength: 6 }), { minLength: 2, maxLength: 20 });
-      await fc.assert(
-        fc.asyncProperty(texts, async (some) => {
-          await redis.send(['FLUSHALL']);
-          const limiter = limiterOf(fixedWindow({ limit: 1, windowMs: HOUR }));
-          await Promise.all(some.map((key) => limiter.consume(key)));
-          expect((await keys()).length).toBe(some.length);
-        }),
-        { numRuns: 30 },
-      );
-    });
-
-    it('is shared by limiters of the same policies and by no others', async () => {
-      const one = fixedWindow({ limit: 1, windowMs: HOUR });
-      await limiterOf(one).consume('k');
-      expect((await limiterOf(one).consume('k')).allowed).toBe(false);
-      for (const other of [
-        limiterOf({ ...one, name: 'other' }),
-        limiterOf({ ...one, align: 'epoch' }),
-        limiterOf(slidingWindow({ limit: 1, windowMs: HOUR })),
-        limiterOf(fixedWindow({ limit: 2, windowMs: HOUR })),
-        limiterOf(one, { prefix: 'other:' }),
-      ]) {
-        expect((await other.consume('k')).allowed).toBe(true);
-      }
-      expect((await keys()).length).toBe(6);
-    });
-
-    it('alone is touched by a reset, whatever its text', async () => {
-      const limiter = limiterOf(fixedWindow({ limit: 1, windowMs: HOUR }));
-      for (const key of ['*', 'a', 'b', '?']) await limiter.consume(key);
-      await limiter.reset('*');
-      expect((await limiter.consume('*')).allowed).toBe(true);
-      for (const key of ['a', 'b', '?']) expect((await limiter.consume(key)).allowed).toBe(false);
-      expect(await counts(() => limiter.reset('a'))).toEqual({ evalsha: 1, time: 1, get: 1, del: 1 });
     });
   });
 
   describe('calls of one tick for one key', () => {
     it('share a round trip and are decided one after the other', async () => {
       await limiterOf(bucket).peek('k');
-      sent = [];
+      sent.length = 0;
       const limiter = limiterOf(bucket);
       const calls = await Promise.all([2, 2, 4, 1, 1].map((cost) => limiter.consume('k', cost)));
       expect(calls.map(({ allowed, remaining }) => [allowed, remaining])).toEqual([
@@ -284,8 +205,8 @@ describe.skipIf(!available)('redisRateLimiter', () => {
   describe('a reservation', () => {
     it('returns what was not used, once, however often its end is sent', async () => {
       const doubling: RedisSend = async (command) => {
-        await redis.send(command);
-        return redis.send(command);
+        await suite.redis.send(command);
+        return suite.redis.send(command);
       };
       const plain = limiterOf(kinds[0]!, { denyCache: false });
       const resent = redisRateLimiter(doubling, kinds[0]!, { denyCache: false, timeoutMs: 10_000 });
@@ -323,7 +244,7 @@ describe.skipIf(!available)('redisRateLimiter', () => {
         await limiter.reserve('reset', 4),
       ];
       clock.ms += 3 * HOUR;
-      await redis.send(['DEL', ...(await keys()).filter((key) => key.endsWith('flushed'))]);
+      await suite.redis.send(['DEL', ...(await keys()).filter((key) => key.endsWith('flushed'))]);
       await limiter.reset('reset');
       for (const key of ['k', 'flushed', 'reset']) await limiter.consume(key, 5);
       for (const each of reserved) await each!.cancel();
