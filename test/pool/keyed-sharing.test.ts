@@ -181,11 +181,6 @@ describe('slots that keys share', () => {
         },
         destroy: () => new Promise(() => {}),
       });
-      const wait = (key: string): void =>
-        pool.acquire(key).then(
-          () => {},
-          () => {},
-        ) as never;
       const keys = maxPerKey < 5 ? ['a', 'a', 'd', 'd', 'f'] : ['a', 'a', 'a', 'a', 'a'];
       const idle = await Promise.all(keys.map((key) => pool.acquire(key)));
       for (const lease of idle) lease.release();
