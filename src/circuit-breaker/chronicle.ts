@@ -18,7 +18,7 @@ export abstract class Chronicle extends BindablePolicy {
 
   onEvent(listener: (event: CircuitBreakerEvent) => void): () => void {
     if (typeof listener !== 'function') refuse('onEvent', 'a function', listener);
-    const own = listener.bind(undefined);
+    const own = (event: CircuitBreakerEvent): void => listener(event);
     this.#listeners = [...this.#listeners, own];
     return () => void (this.#listeners = this.#listeners.filter((other) => other !== own));
   }

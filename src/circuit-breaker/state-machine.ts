@@ -12,16 +12,15 @@ import type {
   Isolation,
 } from './circuit-breaker.ts';
 import { CircuitOpenError } from './errors.ts';
-import { isolationUntil } from './isolation.ts';
 import type { BreakerSnapshot } from './snapshot.ts';
 import { MODES, toJson } from './snapshot.ts';
 import type { RuleState } from './trip-rule.ts';
 
 /*
- * The states of a circuit, without the calls. Each move starts a new generation, and a result counts
- * only in the generation that let its call through. Nothing here has a timer: `#advance` makes the
- * moves that time has brought about, and every public member that looks at the state calls it first,
- * except on the plain path (closed, no rule that needs a start time, no ramp), where time moves nothing.
+ * The states of a circuit, without the calls. Each move starts a new generation, and a result counts only in the
+ * generation that let its call through. Nothing here has a timer: `#advance` makes the moves that time has brought
+ * about, and every public member that looks at the state calls it first, except on the plain path (closed, no rule
+ * that needs a start time, no ramp), where time moves nothing.
  */
 export abstract class StateMachine extends Chronicle {
   readonly name: string;
@@ -252,9 +251,11 @@ export abstract class StateMachine extends Chronicle {
   isolate(): Isolation {
     this.#advance();
     if (!this.#isolations++) this.#move('forced-open', 'isolated');
-    return isolationUntil(() => {
-      if (!--this.#isolations) this.setMode(this.#mode);
-    });
+    let holds = 1;
+    const dispose = (): void => {
+      if (holds-- === 1 && !--this.#isolations) this.setMode(this.#mode);
+    };
+    return { dispose, [Symbol.dispose]: dispose };
   }
 
   stats(): CircuitBreakerStats {
