@@ -24,8 +24,7 @@ import type { RuleState } from './trip-rule.ts';
  */
 export abstract class StateMachine extends Chronicle {
   readonly name: string;
-  // Declared only: a circuit that is not shared has no such field.
-  declare trialGate?: (() => boolean) | undefined;
+  declare trialGate?: (() => boolean) | undefined; // no field where a circuit is not shared
   /** True where a call is let through without looking at anything. */
   protected isPlain: boolean = false;
   protected generation: number = 0;
