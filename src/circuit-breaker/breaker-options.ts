@@ -1,7 +1,7 @@
 import type { Backoff } from '../core/backoff.ts';
 import { amount, integer, refuse, share } from '../core/check.ts';
 import { systemTime } from '../core/clock.ts';
-import { isRejection } from '../core/errors.ts';
+import { guarded, isRejection } from '../core/errors.ts';
 import type { CircuitBreakerOptions, HalfOpenOptions } from './circuit-breaker.ts';
 import { isSnapshot } from './snapshot.ts';
 import type { RuleState, TripRule } from './trip-rule.ts';
@@ -72,4 +72,18 @@ export function checkBreaker(options: CircuitBreakerOptions): BreakerSettings {
     maxOpenHintMs: amount('maxOpenHintMs', maxOpenHintMs, 0),
     clock,
   };
+}
+
+/** For how long a circuit opens: by the hint of what made it fail, or by its option, which may go by the last time. */
+export function openDurationOf(
+  { openDurationMs, openHintMs, maxOpenHintMs }: BreakerSettings,
+  failure: unknown,
+  openings: number,
+  lastMs: number,
+): number {
+  const hintMs = openHintMs && failure !== undefined ? guarded(undefined, openHintMs, failure) : undefined;
+  if (typeof hintMs === 'number' && hintMs >= 0) return Math.min(hintMs, maxOpenHintMs);
+  if (typeof openDurationMs === 'number') return openDurationMs;
+  const chosenMs = guarded(lastMs, openDurationMs, openings, lastMs);
+  return chosenMs > 0 ? chosenMs : 0;
 }

@@ -2,8 +2,8 @@ import { guarded, isHoldfastError } from '../core/errors.ts';
 import type { Operation, RunOptions } from '../core/policy.ts';
 import type { Step } from '../core/step.ts';
 import { BareContext, noOperation, resultOf } from '../core/step.ts';
+import type { AdmittedCall, Verdict } from './admitted-call.ts';
 import type { CircuitBreaker, Permit } from './circuit-breaker.ts';
-import type { AdmittedCall, Verdict } from './state-machine.ts';
 import { StateMachine } from './state-machine.ts';
 
 /** A circuit breaker as a policy: what the state machine makes of calls. */

@@ -23,16 +23,21 @@ export interface BreakerSnapshot {
 }
 
 const AUTO: readonly string[] = ['closed', 'open', 'half-open'];
-const BY_HAND: readonly string[] = ['forced-open', 'disabled', 'metrics-only'];
+export const MODES: readonly CircuitMode[] = ['auto', 'forced-open', 'disabled', 'metrics-only'];
 
 /** Whether a value from outside, as a file, can be gone on from by a circuit with `ruleCount` rules. */
 export function isSnapshot(from: BreakerSnapshot, ruleCount: number): boolean {
   const { version, mode, state, openForMs, openDurationMs, openings, trials, rampUp, rules } = from;
   return (
     version === 1 &&
-    (mode === 'auto' ? AUTO.includes(state) : BY_HAND.includes(mode)) &&
+    (mode === 'auto' ? AUTO.includes(state) : MODES.includes(mode)) &&
     trials?.length === 2 &&
     rules?.length === ruleCount &&
     [openForMs, openDurationMs, openings, trials, rampUp, rules].flat(2).every((count) => count! >= 0)
   );
+}
+
+/** JSON has no Infinity. */
+export function toJson(ms: number): number | null {
+  return ms < Infinity ? ms : null;
 }

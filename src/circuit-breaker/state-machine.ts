@@ -1,10 +1,10 @@
-import { amount, oneOf, refuse } from '../core/check.ts';
-import { emit, guarded } from '../core/errors.ts';
-import { BindablePolicy } from '../core/step.ts';
+import { amount, oneOf } from '../core/check.ts';
+import { guarded } from '../core/errors.ts';
+import type { AdmittedCall, Verdict } from './admitted-call.ts';
 import type { BreakerSettings } from './breaker-options.ts';
-import { checkBreaker } from './breaker-options.ts';
+import { checkBreaker, openDurationOf } from './breaker-options.ts';
+import { Chronicle } from './chronicle.ts';
 import type {
-  CircuitBreakerEvent,
   CircuitBreakerOptions,
   CircuitBreakerStats,
   CircuitMode,
@@ -13,28 +13,18 @@ import type {
 } from './circuit-breaker.ts';
 import { CircuitOpenError } from './errors.ts';
 import type { BreakerSnapshot } from './snapshot.ts';
-import type { RuleState, TrackedCall } from './trip-rule.ts';
-
-/** How a call ended, for the circuit. */
-export type Verdict = 'success' | 'failure' | 'ignored';
-
-/** A call that was let through, until it is settled. */
-export interface AdmittedCall extends TrackedCall {
-  startMs: number;
-  /** The generation that let it through; -1 once it counts nowhere any more. */
-  generation: number;
-}
+import { MODES, toJson } from './snapshot.ts';
+import type { RuleState } from './trip-rule.ts';
 
 /*
- * The states of a circuit, without the calls. Each move starts a new generation, and a result counts
- * only in the generation that let its call through. Nothing here has a timer: `#advance` makes the
- * moves that time has brought about, and every public member that looks at the state calls it first,
- * except on the plain path (closed, no rule that needs a start time, no ramp), where time moves nothing.
+ * The states of a circuit, without the calls. Each move starts a new generation, and a result counts only in the
+ * generation that let its call through. Nothing here has a timer: `#advance` makes the moves that time has brought
+ * about, and every public member that looks at the state calls it first, except on the plain path (closed, no rule
+ * that needs a start time, no ramp), where time moves nothing.
  */
-export abstract class StateMachine extends BindablePolicy {
+export abstract class StateMachine extends Chronicle {
   readonly name: string;
-  // Declared only: a circuit that is not shared has no such field.
-  declare trialGate?: (() => boolean) | undefined;
+  declare trialGate?: (() => boolean) | undefined; // no field where a circuit is not shared
   /** True where a call is let through without looking at anything. */
   protected isPlain: boolean = false;
   protected generation: number = 0;
@@ -43,9 +33,6 @@ export abstract class StateMachine extends BindablePolicy {
   readonly #rules: readonly RuleState[];
   readonly #needsTime: boolean;
   readonly #needsStart: boolean;
-  /** Replaced when it changes, so that who is being told stays the same for one event. */
-  #listeners: readonly ((event: CircuitBreakerEvent) => void)[] = [];
-  readonly #events: CircuitBreakerEvent[] = [];
   /** Made by the first trial: most circuits never see one. */
   #trials: Set<AdmittedCall> | undefined;
   #pending: BreakerSnapshot | undefined;
@@ -215,14 +202,8 @@ export abstract class StateMachine extends BindablePolicy {
   }
 
   #open(reason: string, failure?: unknown, ms?: number): void {
-    const { maxOpenHintMs, openDurationMs, openHintMs } = this.settings;
     if (this.#state !== 'open') this.#openings++;
-    const hintMs = openHintMs && failure !== undefined ? guarded(undefined, openHintMs, failure) : undefined;
-    const isHinted = typeof hintMs === 'number' && hintMs >= 0;
-    const chosenMs = isHinted ? Math.min(hintMs, maxOpenHintMs) : openDurationMs;
-    const durationMs =
-      ms ?? (typeof chosenMs === 'number' ? chosenMs : guarded(this.#openMs, chosenMs, this.#openings, this.#openMs));
-    this.#openMs = durationMs > 0 ? durationMs : 0;
+    this.#openMs = ms ?? openDurationOf(this.settings, failure, this.#openings, this.#openMs);
     this.#openedAtMs = this.#now();
     this.#move('open', reason);
   }
@@ -242,26 +223,12 @@ export abstract class StateMachine extends BindablePolicy {
     this.#rampFromMs = startsRamp ? this.#lastMs : undefined;
     this.#rampCredit = 1 - this.settings.initialRatio;
     this.#refresh();
-    if (from !== to) this.#tell({ type: 'state-change', name: this.name, from, to, atMs: this.#lastMs, reason });
+    if (from !== to) this.tell({ type: 'state-change', name: this.name, from, to, atMs: this.#lastMs, reason });
   }
 
   #refresh(): void {
     const isClosed = this.#state === 'closed' || this.#state === 'metrics-only';
     this.isPlain = isClosed && !this.#pending && !this.#needsStart && this.#rampFromMs === undefined;
-  }
-
-  /** Tells in order, also when a listener moves the state again. */
-  #tell(event: CircuitBreakerEvent): void {
-    if (this.#events.push(event) > 1) return;
-    for (const next of this.#events) for (const listener of this.#listeners) emit(listener, next);
-    this.#events.length = 0;
-  }
-
-  onEvent(listener: (event: CircuitBreakerEvent) => void): () => void {
-    if (typeof listener !== 'function') refuse('onEvent', 'a function', listener);
-    const own = listener.bind(undefined);
-    this.#listeners = [...this.#listeners, own];
-    return () => void (this.#listeners = this.#listeners.filter((other) => other !== own));
   }
 
   trip(ms?: number): void {
@@ -283,11 +250,9 @@ export abstract class StateMachine extends BindablePolicy {
   isolate(): Isolation {
     this.#advance();
     if (!this.#isolations++) this.#move('forced-open', 'isolated');
-    let isHeld = true;
+    let holds = 1;
     const dispose = (): void => {
-      const isLast = isHeld && !--this.#isolations;
-      isHeld = false;
-      if (isLast) this.setMode(this.#mode);
+      if (holds-- === 1 && !--this.#isolations) this.setMode(this.#mode);
     };
     return { dispose, [Symbol.dispose]: dispose };
   }
@@ -332,11 +297,4 @@ export abstract class StateMachine extends BindablePolicy {
     this.#rules.forEach((rule, k) => rule.restore(from.rules[k]!, nowMs));
     this.#refresh();
   }
-}
-
-const MODES: readonly CircuitMode[] = ['auto', 'forced-open', 'disabled', 'metrics-only'];
-
-/** JSON has no Infinity. */
-function toJson(ms: number): number | null {
-  return ms < Infinity ? ms : null;
 }

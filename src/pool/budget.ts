@@ -91,7 +91,7 @@ export class Budget<T> implements Share<T> {
 
   mustYield(floor: Floor<T>): boolean {
     // By what was last noted, which includes the resource that is on its way.
-    return this.#hungry.size > 0 && this.#used >= this.#max && this.#isBehind(floor, this.#destroying);
+    return this.#used >= this.#max && this.#isBehind(floor, this.#destroying);
   }
 
   changed(floor: Floor<T>): void {
@@ -135,7 +135,8 @@ export class Budget<T> implements Share<T> {
   #isBehind(floor: Floor<T>, coming: number): boolean {
     let ahead = -coming;
     for (const other of this.#hungry) {
-      if (goesFirst(other, floor)) ahead += this.#appetite(other);
+      const appetite = this.#appetite(other);
+      if (appetite > 0 && goesFirst(other, floor)) ahead += appetite;
     }
     return ahead > 0;
   }
@@ -176,7 +177,6 @@ export class Budget<T> implements Share<T> {
 
 /** Whether the first who waits on `a` goes before the first on `b`: by priority, then by arrival. */
 function goesFirst<T>(a: Floor<T>, b: Floor<T>): boolean {
-  const [first, second] = [a.queue.peek()?.notes, b.queue.peek()?.notes];
-  if (!first || !second) return first !== undefined;
+  const [first, second] = [a.queue.peek()!.notes!, b.queue.peek()!.notes!];
   return (second.priority - first.priority || first.arrival - second.arrival) < 0;
 }

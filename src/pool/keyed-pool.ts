@@ -36,7 +36,7 @@ export interface KeyedPool<K, T> extends AsyncDisposable {
  *
  * When the bound is reached, who has waited longest over all keys gets the next slot, and takes that of the
  * resource that has been idle for longest under another key. O(1), and O(keys that wait for a slot) for a
- * slot that is passed on.
+ * slot that is passed on; with `keepaliveMs`, O(idle resources) to find the one to be taken.
  *
  * @example
  * ```ts

@@ -115,8 +115,8 @@ export class Supply {
     else if (!this.#tick.isSet) this.#tick.set(tickMs);
   }
 
+  /** Nothing is created any more, and nobody waits. */
   stop(): void {
-    this.#tick.clear();
     this.#rest.clear();
   }
 }

@@ -99,4 +99,21 @@ describe('clear and resize', () => {
     pool.clear();
     expect(sizes).toEqual([3, 3, 2, 2, 1, 1]);
   });
+
+  it('a `resize` to less makes room for what is being created', async () => {
+    const { create, finish } = gatedCreate();
+    const { pool, ends } = setup({ create, max: 4 });
+    const waits = [pool.acquire(), pool.acquire(), pool.acquire()];
+    await finish(0);
+    await finish(1);
+    const leases = await Promise.all(waits.slice(0, 2));
+    waits[2]!.catch(() => {});
+    leases[0]!.release();
+    leases[1]!.release();
+    (await waits[2]!).release();
+    expect(pool.stats()).toMatchObject({ idle: 2, creating: 1 });
+    pool.resize({ max: 2 });
+    expect(ends()).toHaveLength(1);
+    expect(pool.stats()).toMatchObject({ idle: 1, creating: 1, size: 2 });
+  });
 });

@@ -240,4 +240,31 @@ describe('close', () => {
     expect(pool.stats()).toMatchObject({ rejected: 3, waiting: 0 });
     expect(clock.pendingTimers).toBe(0);
   });
+
+  it('is what happens at the end of the block of a pool', async () => {
+    const { pool, ends } = setup();
+    {
+      await using own = pool;
+      (await own.acquire()).release();
+    }
+    expect(ends()).toEqual(['0:close']);
+    expect(await codeOf(pool.acquire())).toBe('ERR_POOL_CLOSED');
+  });
+
+  it('one who acquires again when turned away is not turned away for the same failure', async () => {
+    let again: Promise<unknown> | undefined;
+    const { pool, clock } = setup({
+      max: 1,
+      create: () => Promise.reject(new Error('down')),
+      isFatalCreateError: () => true,
+      onEvent: ({ type }) => {
+        if (type === 'rejected') again ??= pool.acquire({ timeoutMs: 5 });
+      },
+    });
+    expect(await codeOf(pool.acquire())).toBe('ERR_POOL_CREATE');
+    again!.catch(() => {});
+    expect((await outcomeOf(again!)).state).toBe('pending');
+    await clock.advance(5);
+    expect(await codeOf(again!)).toBe('ERR_POOL_TIMEOUT');
+  });
 });

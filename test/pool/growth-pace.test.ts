@@ -185,4 +185,18 @@ describe('the timer of ticks', () => {
     expect(pool.stats()).toMatchObject({ creating: 1, waiting: 3 });
     expect(clock.pendingTimers).toBe(1);
   });
+
+  it('is none while a test is under way for the one who waits', async () => {
+    const { pool, clock } = await busy(0, {
+      validate: () => new Promise(() => {}),
+      validateAfterIdleMs: 0,
+      validateTimeoutMs: Infinity,
+    });
+    const second = pool.acquire();
+    await clock.advance(CONNECT_MS);
+    (await second).release();
+    void pool.acquire();
+    expect(pool.stats()).toMatchObject({ testing: 1, creating: 0, waiting: 1 });
+    expect(clock.pendingTimers).toBe(0);
+  });
 });

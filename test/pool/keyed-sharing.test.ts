@@ -116,10 +116,10 @@ describe('slots that keys share', () => {
   });
 
   it('a test in the background does not change which resource has been idle for longest', async () => {
-    const draws = [1, 0];
+    const draws = [1, 0, 0];
     const tested: unknown[] = [];
     const { pool, clock, made } = keyed({
-      max: 2,
+      max: 3,
       validate: ({ key }) => tested.push(key) > 0,
       keepaliveMs: 100,
       random: () => draws.shift() ?? 0,
@@ -127,10 +127,12 @@ describe('slots that keys share', () => {
     (await pool.acquire('a')).release();
     await clock.advance(5);
     (await pool.acquire('b')).release();
+    const last = await pool.acquire('c');
     await clock.advance(90);
     expect(tested).toEqual(['a']);
-    await pool.acquire('c');
-    expect(made.map(({ ends }) => ends)).toEqual([['evicted'], [], []]);
+    last.release();
+    await pool.acquire('d');
+    expect(made.map(({ ends }) => ends)).toEqual([['evicted'], [], [], []]);
   });
 
   it('closes only when what came too late under any key has ended too', async () => {
@@ -161,5 +163,69 @@ describe('slots that keys share', () => {
     for (const wait of waits) wait.catch(() => {});
     expect(await codeOf(pool.acquire('d'))).toBe('ERR_POOL_QUEUE_FULL');
     expect(pool.stats().waiting).toBe(3);
+  });
+
+  it.each([
+    [5, 2],
+    [2, 1],
+  ])(
+    'where destroying takes time, no more is destroyed than those who wait would create (%i, %i)',
+    async (maxPerKey, destroying) => {
+      const creates: Gate<Host>[] = [];
+      const { pool } = keyed({
+        max: 6,
+        maxPerKey,
+        create: (key) => {
+          if (key !== 'b') return { key, ends: [] };
+          return creates[creates.push(gate<Host>()) - 1]!.promise;
+        },
+        destroy: () => new Promise(() => {}),
+      });
+      const keys = maxPerKey < 5 ? ['a', 'a', 'd', 'd', 'f'] : ['a', 'a', 'a', 'a', 'a'];
+      const idle = await Promise.all(keys.map((key) => pool.acquire(key)));
+      for (const lease of idle) lease.release();
+      // One is under way in the last free slot, and two are missing.
+      for (let k = 0; k < 3; k++) pool.acquire('b').catch(() => {});
+      expect(pool.stats()).toMatchObject({ creating: 1, destroying, idle: 5 - destroying, waiting: 3 });
+      creates[0]!.open({ key: 'b', ends: [] });
+      await flush();
+      // With one of its own on loan, no more than one would be created at a time.
+      expect(pool.stats()).toMatchObject({ inUse: 1, destroying, idle: 5 - destroying, waiting: 2 });
+      void pool.close({ graceMs: 0 });
+    },
+  );
+
+  it('beside a loan of its own one resource of others is destroyed at a time, and none above `maxPerKey`', async () => {
+    for (const [maxPerKey, waiting, destroying] of [
+      [6, 4, 1],
+      [1, 4, 0],
+    ] as const) {
+      const { pool } = keyed({ max: 6, destroy: () => new Promise(() => {}), maxPerKey });
+      const idle = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((key) => pool.acquire(key)));
+      await pool.acquire('z');
+      for (const lease of idle) lease.release();
+      for (let k = 0; k < waiting; k++) pool.acquire('z').catch(() => {});
+      expect(pool.stats()).toMatchObject({ destroying, idle: 5 - destroying, waiting });
+      void pool.close({ graceMs: 0 });
+    }
+    const { pool } = keyed({ max: 6, destroy: () => new Promise(() => {}), maxPerKey: 2 });
+    const idle = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((key) => pool.acquire(key)));
+    for (const lease of idle) lease.release();
+    for (let k = 0; k < 4; k++) pool.acquire('z').catch(() => {});
+    expect(pool.stats()).toMatchObject({ destroying: 2, idle: 4, waiting: 4 });
+    void pool.close({ graceMs: 0 });
+  });
+
+  it('nothing is destroyed for one who has given up', async () => {
+    const { pool } = keyed({ max: 2 });
+    const [mine, other] = [await pool.acquire('a'), await pool.acquire('b')];
+    const caller = new AbortController();
+    const wait = pool.acquire('b', { signal: caller.signal });
+    caller.abort('enough');
+    await expect(wait).rejects.toBe('enough');
+    mine.release();
+    expect(pool.stats()).toMatchObject({ idle: 1, destroyed: 0 });
+    other.release();
+    expect(pool.stats()).toMatchObject({ idle: 2, destroyed: 0 });
   });
 });

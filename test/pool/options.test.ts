@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PoolOptions } from '../../src/pool/index.ts';
 import { createKeyedPool, createPool, recommendPoolSize } from '../../src/pool/index.ts';
+import { flush } from '../support/gate.ts';
 import { setup } from './kit.ts';
 
 const create = (): object => ({});
@@ -119,5 +120,36 @@ describe('recommendPoolSize', () => {
     const recommend = (): unknown => recommendPoolSize({ arrivalsPerSecond: 1, holdMs: 1, ...part });
     expect(recommend).toThrow(message);
     expect(recommend).toThrow(RangeError);
+  });
+
+  it('lets tasks that hold several at once all finish, where one resource less lets them wait for each other', async () => {
+    const tasks = 4;
+    const perTask = 3;
+    const size = recommendPoolSize({ arrivalsPerSecond: 1, holdMs: 1, tasksHolding: tasks, perTask });
+    for (const max of [size, size - 1]) {
+      const { pool, clock } = setup({ max, acquireTimeoutMs: 1_000 });
+      const task = async (): Promise<string> => {
+        const leases = [];
+        try {
+          for (let k = 0; k < perTask; k++) {
+            leases.push(await pool.acquire());
+            // All take one before any takes another.
+            await flush();
+          }
+          return 'done';
+        } catch (error) {
+          return (error as { code: string }).code;
+        } finally {
+          for (const lease of leases) lease.release();
+        }
+      };
+      const ends = Promise.all(Array.from({ length: tasks }, task));
+      for (let k = 0; k < 20; k++) await flush();
+      await clock.advance(1_000);
+      const failed = (await ends).filter((end) => end !== 'done');
+      if (max === size) expect(failed).toEqual([]);
+      else expect(failed).toContain('ERR_POOL_TIMEOUT');
+      expect(pool.stats()).toMatchObject({ inUse: 0, waiting: 0 });
+    }
   });
 });

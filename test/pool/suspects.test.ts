@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { flush, gate } from '../support/gate.ts';
+import type { Gate } from '../support/gate.ts';
 import type { Thing } from './kit.ts';
 import { down, gatedCreate, setup, stateOf, thing } from './kit.ts';
 
@@ -136,5 +138,54 @@ describe('suspects', () => {
     await pool.use(() => {});
     // Used since the first of them failed, and the second is no news.
     expect(tested).toEqual([]);
+  });
+
+  it('a resource that was no suspect and turns out to be bad is one breakage more', async () => {
+    const tested: number[] = [];
+    const { pool, clock } = setup({
+      max: 3,
+      idleOrder: 'fifo',
+      validate: ({ id }) => {
+        tested.push(id);
+        return id !== 0;
+      },
+    });
+    const leases = await Promise.all(Array.from({ length: 3 }, () => pool.acquire()));
+    leases[0]!.release();
+    clock.stall(499);
+    leases[1]!.release();
+    leases[2]!.release();
+    clock.stall(1);
+    const next = await pool.acquire();
+    expect([tested, next.resource.id]).toEqual([[0, 1], 1]);
+    next.destroy(down);
+    await pool.use(() => {});
+    expect(tested).toEqual([0, 1, 2]);
+  });
+
+  it('one that has been tested stays trusted when another suspect fails its test later', async () => {
+    const tested: number[] = [];
+    const tests = new Map<number, Gate<boolean>>();
+    const { pool } = setup({
+      max: 4,
+      validate: ({ id }) => {
+        tested.push(id);
+        tests.set(id, gate<boolean>());
+        return tests.get(id)!.promise;
+      },
+    });
+    const leases = await Promise.all(Array.from({ length: 4 }, () => pool.acquire()));
+    for (const lease of leases.slice(1)) lease.release();
+    leases[0]!.destroy(down);
+    const wait = pool.acquire();
+    expect(tested).toEqual([3, 2, 1]);
+    tests.get(3)!.open(true);
+    await wait;
+    tests.get(2)!.open(true);
+    await flush();
+    tests.get(1)!.open(false);
+    await flush();
+    expect(pool.stats()).toMatchObject({ idle: 1, invalid: 1 });
+    expect(pool.tryAcquire()?.resource.id).toBe(2);
   });
 });
