@@ -139,6 +139,7 @@ describe('close', () => {
     {
       await using own = cache;
       await own.ready();
+      await fleet.clock.advance(1);
     }
     network.state = 'refused';
     await expect(cache.getOrLoad('a', async () => 'x')).rejects.toMatchObject({ code: 'ERR_CACHE_CLOSED' });
@@ -148,14 +149,16 @@ describe('close', () => {
   });
 
   it('while the tier is asked for news leaves no timer behind', async () => {
-    const fleet = createFleet();
-    const { cache, network } = fleet.join();
-    network.latencyMs = () => 10;
-    const ready = outcomeOf(cache.ready());
-    const closed = cache.close();
-    await fleet.clock.advance(100);
-    await Promise.all([ready, closed]);
-    expect(fleet.clock.pendingTimers).toBe(0);
+    for (const state of ['up', 'lost', 'answers lost'] as const) {
+      const fleet = createFleet();
+      const { cache, network } = fleet.join();
+      Object.assign(network, { state, latencyMs: () => 10 });
+      const ready = outcomeOf(cache.ready());
+      const closed = cache.close();
+      await fleet.clock.advance(2 * TIMEOUT_MS);
+      await Promise.all([ready, closed]);
+      expect([fleet.clock.pendingTimers, cache.stats().isConnected]).toEqual([0, false]);
+    }
   });
 
   it('resolves although the tier does not answer, within `tierTimeoutMs`, and tells of it', async () => {

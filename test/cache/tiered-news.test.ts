@@ -74,17 +74,77 @@ describe('a process', () => {
     await settle(fleet, one);
     await warm(two);
     await fleet.clock.advance(1);
+    const syncs = count(fleet.parts[0]!, 'sync');
     two.network.isBusDead = true;
     await two.cache.delete('b');
     await two.cache.delete('c');
     two.network.isBusDead = false;
-    const syncs = count(fleet.parts[0]!, 'sync');
     await one.cache.delete('a');
     await flush();
     expect(syncs()).toBe(0);
     two.network.state = 'refused';
     expect(await two.cache.get('a')).toBe(undefined);
   });
+
+  it('makes nothing of news that are older than what it has heard', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await Promise.all([one.cache.ready(), warm(two)]);
+    await fleet.clock.advance(1);
+    // Its next question takes long to be answered.
+    const ways = [0, 40];
+    two.network.latencyMs = () => ways.shift() ?? 0;
+    await fleet.clock.advance(STALE_MS / 3);
+    const syncs = count(fleet.parts[0]!, 'sync');
+    await one.cache.delete('x');
+    await fleet.clock.advance(50);
+    await one.cache.delete('a');
+    await flush();
+    expect([ways, syncs()]).toEqual([[], 0]);
+    two.network.state = 'refused';
+    expect(await two.cache.get('a')).toBe(undefined);
+  });
+
+  it('makes nothing of a receipt that is older than what it has heard', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await Promise.all([one.cache.ready(), two.cache.ready()]);
+    await fleet.clock.advance(1);
+    // There, its own message, and back.
+    const ways = [0, 0, 40];
+    two.network.latencyMs = () => ways.shift() ?? 0;
+    const slow = two.cache.delete('b');
+    await flush();
+    await one.cache.delete('a');
+    await fleet.clock.advance(40);
+    await slow;
+    await two.cache.set('a', 'newest');
+    expect([ways, await one.cache.get('a')]).toEqual([[], 'newest']);
+  });
+
+  it.each(['another process', 'itself'])(
+    'drops everything when a change by %s comes from another life of the tier, whatever its number',
+    async (who) => {
+      const fleet = createFleet();
+      const [part] = fleet.parts as [MemoryPartition];
+      const [one, two] = [fleet.join(), fleet.join()] as const;
+      await settle(fleet, one);
+      await warm(two);
+      await fleet.clock.advance(1);
+      const { mark } = part;
+      two.network.isBusDead = true;
+      part.flush();
+      await one.cache.delete('a');
+      while (part.mark < mark) await one.cache.delete('b');
+      expect([part.mark, await two.cache.get('a')]).toEqual([mark, 'old']);
+      two.network.isBusDead = false;
+      await (who === 'itself' ? two : one).cache.delete('c');
+      await flush();
+      expect(await two.cache.get('a')).toBe(undefined);
+    },
+  );
 
   it('that learns by a change of its own that the tier has lost everything drops everything', async () => {
     const fleet = createFleet();
@@ -130,6 +190,7 @@ describe('a process', () => {
     const fleet = createFleet();
     const { cache, network } = fleet.join();
     await cache.ready();
+    await fleet.clock.advance(1);
     network.state = 'refused';
     await cache.ready();
     expect(cache.stats().tierFailures).toBe(0);
