@@ -133,6 +133,24 @@ describe('close', () => {
     expect(members.size).toBe(before - 1);
   });
 
+  it('takes leave of the tier when the changes that nobody waits for are carried out', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await Promise.all([warm(one), two.cache.ready()]);
+    await fleet.clock.advance(1);
+    const { entries, members } = fleet.parts[0]!;
+    const before = members.size;
+    two.network.latencyMs = () => 20;
+    await two.cache.delete('a', { wait: 'local' });
+    const closed = two.cache.close();
+    await fleet.clock.advance(39);
+    expect([entries.size, members.size]).toEqual([0, before]);
+    await fleet.clock.advance(41);
+    await closed;
+    expect(members.size).toBe(before - 1);
+  });
+
   it('is what disposing does, and after it nothing is sent', async () => {
     const fleet = createFleet();
     const { cache, network, errors } = fleet.join();
