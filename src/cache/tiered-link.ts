@@ -135,7 +135,8 @@ export class Link {
     const since = this.state;
     this.#isBehind ||= !changes || changes.length > 0;
     if (!changes) this.#drop(null);
-    else if (epoch === since.epoch && mark <= since.mark) return;
+    // What is known since then is of the same life.
+    else if (mark <= since.mark) return;
     else for (const change of changes) this.#drop(change);
     this.state = { epoch, mark };
     this.#learn(this.state);

@@ -67,8 +67,9 @@ export class WindowTinyLfu {
     const { lists, sketch } = this;
     let last = lists.last(list);
     for (let looks = 0; looks < LOOKS; looks++) {
+      // The head of an empty list has none.
       const uses = lists.uses[last]! & MOST_USES;
-      if (uses === 0 || last < FIRST_SLOT) break;
+      if (uses === 0) break;
       sketch.add(lists.hashes[last]!, uses);
       lists.uses[last]! -= uses;
       this.touch(last);

@@ -131,6 +131,26 @@ export function tierConformance(name: string, make: () => Promise<Subject>): voi
       expect((await part.read(first, 'a', 0, true, limits)).isLeased).toBe(false);
     });
 
+    check('of one key are not those of another', async ({ part }) => {
+      const keys = ['a', 'b', '', '\ud800', '\ud801'];
+      const leases = [];
+      for (const key of keys) {
+        const loader = ann();
+        leases.push({ key, loader, lease: await part.read(loader, key, 5000, false, limits) });
+      }
+      expect(leases.map(({ lease }) => lease.isLeased)).toEqual(keys.map(() => true));
+      await part.write(bob(), 'a', false, undefined, NOTHING, limits);
+      const filled = [];
+      for (const { key, loader, lease } of leases)
+        filled.push(await part.fill(loader, key, entry(`value ${keys.indexOf(key)}`), lease, limits));
+      expect(filled).toEqual([false, true, true, true, true]);
+      for (const key of keys.slice(1))
+        expect((await part.read(ann(), key, 0, false, limits)).entry).toMatchObject({
+          payload: `value ${keys.indexOf(key)}`,
+          tags: [],
+        });
+    });
+
     check(
       'end by themselves unless they are extended, and at once when they are given back',
       async ({ part, pass }) => {

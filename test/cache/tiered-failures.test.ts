@@ -133,12 +133,31 @@ describe('close', () => {
     expect(members.size).toBe(before - 1);
   });
 
+  it('takes leave of the tier when the changes that nobody waits for are carried out', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await Promise.all([warm(one), two.cache.ready()]);
+    await fleet.clock.advance(1);
+    const { entries, members } = fleet.parts[0]!;
+    const before = members.size;
+    two.network.latencyMs = () => 20;
+    await two.cache.delete('a', { wait: 'local' });
+    const closed = two.cache.close();
+    await fleet.clock.advance(39);
+    expect([entries.size, members.size]).toEqual([0, before]);
+    await fleet.clock.advance(41);
+    await closed;
+    expect(members.size).toBe(before - 1);
+  });
+
   it('is what disposing does, and after it nothing is sent', async () => {
     const fleet = createFleet();
     const { cache, network, errors } = fleet.join();
     {
       await using own = cache;
       await own.ready();
+      await fleet.clock.advance(1);
     }
     network.state = 'refused';
     await expect(cache.getOrLoad('a', async () => 'x')).rejects.toMatchObject({ code: 'ERR_CACHE_CLOSED' });
@@ -148,14 +167,16 @@ describe('close', () => {
   });
 
   it('while the tier is asked for news leaves no timer behind', async () => {
-    const fleet = createFleet();
-    const { cache, network } = fleet.join();
-    network.latencyMs = () => 10;
-    const ready = outcomeOf(cache.ready());
-    const closed = cache.close();
-    await fleet.clock.advance(100);
-    await Promise.all([ready, closed]);
-    expect(fleet.clock.pendingTimers).toBe(0);
+    for (const state of ['up', 'lost', 'answers lost'] as const) {
+      const fleet = createFleet();
+      const { cache, network } = fleet.join();
+      Object.assign(network, { state, latencyMs: () => 10 });
+      const ready = outcomeOf(cache.ready());
+      const closed = cache.close();
+      await fleet.clock.advance(2 * TIMEOUT_MS);
+      await Promise.all([ready, closed]);
+      expect([fleet.clock.pendingTimers, cache.stats().isConnected]).toEqual([0, false]);
+    }
   });
 
   it('resolves although the tier does not answer, within `tierTimeoutMs`, and tells of it', async () => {

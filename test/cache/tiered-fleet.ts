@@ -143,3 +143,13 @@ function overNetwork(part: MemoryPartition, clock: VirtualClock, network: Networ
 export function directly(part: MemoryPartition, clock: VirtualClock): TierPartition {
   return overNetwork(part, clock, { state: 'up', isBusDead: false, latencyMs: () => 0 }, (fn) => fn());
 }
+
+type Verb = 'read' | 'sync' | 'lagging' | 'leave' | 'write';
+
+/** Counts the calls of a verb from now on. */
+export function count(part: MemoryPartition, verb: Verb): () => number {
+  let calls = 0;
+  const own = part[verb].bind(part) as (...args: unknown[]) => unknown;
+  Object.assign(part, { [verb]: (...args: unknown[]) => (calls++, own(...args)) });
+  return () => calls;
+}

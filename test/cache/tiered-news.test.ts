@@ -1,18 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createCache, createTieredCache } from '../../src/cache/index.ts';
 import { flush, outcomeOf } from '../support/gate.ts';
-import { createFleet, directly, LEASE_MS, settle, STALE_MS, warm } from './tiered-fleet.ts';
+import { count, createFleet, directly, settle, STALE_MS, warm } from './tiered-fleet.ts';
 import type { MemoryPartition } from './tiered-memory.ts';
-
-type Verb = 'read' | 'sync' | 'lagging' | 'leave' | 'write';
-
-/** Counts the calls of a verb from now on. */
-function count(part: MemoryPartition, verb: Verb): () => number {
-  let calls = 0;
-  const own = part[verb].bind(part) as (...args: unknown[]) => unknown;
-  Object.assign(part, { [verb]: (...args: unknown[]) => (calls++, own(...args)) });
-  return () => calls;
-}
 
 describe('a process', () => {
   it('drops what it hears of without asking, and asks when somebody waits for its word or it missed something', async () => {
@@ -74,17 +64,78 @@ describe('a process', () => {
     await settle(fleet, one);
     await warm(two);
     await fleet.clock.advance(1);
+    const syncs = count(fleet.parts[0]!, 'sync');
     two.network.isBusDead = true;
     await two.cache.delete('b');
     await two.cache.delete('c');
     two.network.isBusDead = false;
-    const syncs = count(fleet.parts[0]!, 'sync');
     await one.cache.delete('a');
     await flush();
     expect(syncs()).toBe(0);
     two.network.state = 'refused';
     expect(await two.cache.get('a')).toBe(undefined);
   });
+
+  it('makes nothing of news that are older than what it has heard', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await Promise.all([one.cache.ready(), warm(two)]);
+    await fleet.clock.advance(1);
+    // Its next question takes long to be answered.
+    const ways = [0, 40];
+    two.network.latencyMs = () => ways.shift() ?? 0;
+    await fleet.clock.advance(STALE_MS / 3);
+    const syncs = count(fleet.parts[0]!, 'sync');
+    await one.cache.delete('x');
+    await fleet.clock.advance(50);
+    await one.cache.delete('a');
+    await flush();
+    expect([ways, syncs()]).toEqual([[], 0]);
+    two.network.state = 'refused';
+    expect(await two.cache.get('a')).toBe(undefined);
+  });
+
+  it('makes nothing of a receipt that is older than what it has heard', async () => {
+    const fleet = createFleet();
+    const [one, two] = [fleet.join(), fleet.join()] as const;
+    await settle(fleet, one);
+    await Promise.all([one.cache.ready(), two.cache.ready()]);
+    await fleet.clock.advance(1);
+    // There, its own message, and back.
+    const ways = [0, 0, 40];
+    two.network.latencyMs = () => ways.shift() ?? 0;
+    const slow = two.cache.delete('b');
+    await flush();
+    await one.cache.delete('a');
+    await fleet.clock.advance(40);
+    await slow;
+    await two.cache.set('a', 'newest');
+    expect([ways, await one.cache.get('a')]).toEqual([[], 'newest']);
+  });
+
+  it.each(['another process', 'itself'])(
+    'drops everything when a change by %s comes from another life of the tier, whatever its number',
+    async (who) => {
+      const fleet = createFleet();
+      const [part] = fleet.parts as [MemoryPartition];
+      const [one, two] = [fleet.join(), fleet.join()] as const;
+      await settle(fleet, one);
+      await warm(two);
+      await fleet.clock.advance(1);
+      const { mark } = part;
+      two.network.isBusDead = true;
+      part.flush();
+      await one.cache.delete('a');
+      while (part.mark < mark) await one.cache.delete('b');
+      expect([part.mark, await two.cache.get('a')]).toEqual([mark, 'old']);
+      // What it does itself it need not hear of.
+      two.network.isBusDead = who === 'itself';
+      await (who === 'itself' ? two : one).cache.delete('c');
+      await flush();
+      expect(await two.cache.get('a')).toBe(undefined);
+    },
+  );
 
   it('that learns by a change of its own that the tier has lost everything drops everything', async () => {
     const fleet = createFleet();
@@ -130,6 +181,7 @@ describe('a process', () => {
     const fleet = createFleet();
     const { cache, network } = fleet.join();
     await cache.ready();
+    await fleet.clock.advance(1);
     network.state = 'refused';
     await cache.ready();
     expect(cache.stats().tierFailures).toBe(0);
@@ -157,83 +209,5 @@ describe('a process', () => {
     expect(await two.get('a')).toBe(undefined);
     await Promise.all([one.close(), two.close()]);
     expect([errors, clock.pendingTimers]).toEqual([[], 0]);
-  });
-});
-
-describe('who waits', () => {
-  it('for acknowledgements asks soon at first and ten times a second later', async () => {
-    const fleet = createFleet();
-    const [one, two] = [fleet.join(), fleet.join()] as const;
-    await settle(fleet, one);
-    await warm(two);
-    two.network.latencyMs = () => 5;
-    const quick = one.cache.delete('a', { wait: 'all' });
-    await fleet.clock.advance(40);
-    expect((await outcomeOf(quick)).state).toBe('fulfilled');
-    two.freeze();
-    const asks = count(fleet.parts[0]!, 'lagging');
-    const slow = one.cache.delete('a', { wait: 'all' });
-    await fleet.clock.advance(STALE_MS * 1.02 + 1);
-    await slow;
-    expect(asks()).toBeGreaterThan(10);
-    expect(asks()).toBeLessThan(20);
-  });
-
-  it('for acknowledgements waits on when the tier does not say who is missing', async () => {
-    const fleet = createFleet();
-    const [one, two] = [fleet.join(), fleet.join()] as const;
-    await settle(fleet, one);
-    await warm(two);
-    two.freeze();
-    const change = one.cache.delete('a', { wait: 'all' });
-    await fleet.clock.advance(5);
-    one.network.state = 'refused';
-    await fleet.clock.advance(STALE_MS - 10);
-    expect((await outcomeOf(change)).state).toBe('pending');
-    await fleet.clock.advance(40);
-    await change;
-    two.thaw();
-  });
-
-  it('for the load of another process asks soon at first and ten times a second later', async () => {
-    const fleet = createFleet();
-    const [one, two] = [fleet.join(), fleet.join()] as const;
-    await settle(fleet, one);
-    await Promise.all([one.cache.ready(), two.cache.ready()]);
-    const wait = async (loadMs: number, key: string): Promise<number> => {
-      const startMs = fleet.clock.now();
-      let overMs = 0;
-      void one.cache.getOrLoad(
-        key,
-        () => new Promise<string>((done) => void fleet.clock.setTimeout(() => done('x'), loadMs)),
-      );
-      await flush();
-      void two.cache.getOrLoad(key, async () => 'own').then(() => (overMs = fleet.clock.now() - startMs));
-      await fleet.clock.advance(loadMs + 200);
-      return overMs;
-    };
-    expect(await wait(10, 'a')).toBeLessThanOrEqual(20);
-    const reads = count(fleet.parts[0]!, 'read');
-    expect(await wait(4 * LEASE_MS, 'b')).toBeGreaterThanOrEqual(4 * LEASE_MS);
-    expect(reads()).toBeGreaterThan(12);
-    expect(reads()).toBeLessThan(24);
-    expect(two.cache.stats().loads).toBe(0);
-  });
-
-  it('for the load of another process leaves no timer behind when it gives up', async () => {
-    const fleet = createFleet();
-    const [one, two] = [fleet.join(), fleet.join()] as const;
-    await Promise.all([one.cache.ready(), two.cache.ready()]);
-    void one.cache.getOrLoad('a', () => new Promise<string>(() => {}));
-    await flush();
-    const before = fleet.clock.pendingTimers;
-    const caller = new AbortController();
-    const left = two.cache.getOrLoad('a', async () => 'x', { signal: caller.signal });
-    await flush();
-    expect(fleet.clock.pendingTimers).toBe(before + 1);
-    caller.abort('left');
-    await expect(left).rejects.toBe('left');
-    await flush();
-    expect(fleet.clock.pendingTimers).toBe(before);
   });
 });

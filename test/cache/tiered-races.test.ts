@@ -75,8 +75,12 @@ describe('a process', () => {
     await fleet.clock.advance(STALE_MS / 3);
     await warm(two, 'new');
     await fleet.clock.advance(1);
-    two.network.state = 'answers lost';
+    const [part] = fleet.parts as [(typeof fleet.parts)[0]];
+    const said = part.members.size > 0 && [...part.members.values()].at(-1);
     await fleet.clock.advance(STALE_MS / 6);
+    // Nor does it ask for news because of that.
+    expect([...part.members.values()].at(-1)).toBe(said);
+    two.network.state = 'answers lost';
     const got = two.cache.get('a');
     await fleet.clock.advance(1000);
     expect(await got).toBe('new');

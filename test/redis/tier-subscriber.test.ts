@@ -147,7 +147,7 @@ describe('redisTier', () => {
     const end = await partitions[1]!.subscribe!((message) => heard.push(message));
     for (const text of [
       'e.1 7 1 "a b\\n"',
-      'e.1 8 0 ["t","u"]',
+      'e.1 1234 0 ["t","u"]',
       'e.1 9 1 null',
       '',
       'hello',
@@ -164,7 +164,7 @@ describe('redisTier', () => {
       ['{p:1}'],
       [
         { epoch: 'e.1', mark: 7, isAwaited: true, change: 'a b\n' },
-        { epoch: 'e.1', mark: 8, isAwaited: false, change: ['t', 'u'] },
+        { epoch: 'e.1', mark: 1234, isAwaited: false, change: ['t', 'u'] },
         { epoch: 'e.1', mark: 9, isAwaited: true, change: null },
       ],
       'ended',
