@@ -44,4 +44,9 @@ describe('createRendezvous', () => {
       expect(new Set(zones.slice(3)).size).toBe(3);
     }
   });
+
+  it('has no answer without nodes', () => {
+    expect(createRendezvous({}).get('key')).toBeUndefined();
+    expect(createRendezvous({}).getN('key', 3)).toEqual([]);
+  });
 });
