@@ -43,6 +43,26 @@ describe('md5 of text', () => {
   });
 });
 
+describe('md5 of as many bytes as fill a block, or nearly so', () => {
+  // As `md5sum` has them.
+  it.each([
+    [48, '2d33a131ad6c60def5542825a7514aff'],
+    [54, '61ea0974c662328da964d977a8253873'],
+    [55, '04364420e25c512fd958a70738aa8f72'],
+    [56, '668a72d5ba17f08e62dabcafad6db14b'],
+    [57, '693037871c4a9d3d8685018905cb530a'],
+    [63, '7dc2ca208106a2f703567bdff99d8981'],
+    [64, 'c1bb4f81d892b2d57947682aeb252456'],
+    [65, '1bc932052302d074bdec39795fe00cf6'],
+    [119, 'ab347a5f68c8a443cfcddc633f12c24f'],
+    [120, 'fb98667f98096de92620b64f46e1c5b5'],
+    [128, 'd69cb61a6ee87200676eb0d4b90edbcb'],
+  ])('is right for %s', (length, digest) => {
+    expect(hex(md5('x'.repeat(length)))).toBe(digest);
+    expect(hex(md5(new Uint8Array(length).fill(0x78)))).toBe(digest);
+  });
+});
+
 describe('createKetamaRing', () => {
   it('has four points of each of forty digests, of the id, a dash and a number', () => {
     const expected = ['a', 'b'].flatMap((id) =>

@@ -50,6 +50,17 @@ describe('createMaglev', () => {
     expect(createMaglev({}).get('key')).toBeUndefined();
   });
 
+  it('gives weights that are multiples of each other their turns, and the smallest one entry', () => {
+    const nodes = [1, 2, 4, 4, 5e-324, 2 ** 10].map((weight, k) => ({ id: `n${k}`, weight }));
+    for (const some of [nodes.slice(0, 3), nodes.slice(0, 4), nodes.slice(0, 5), nodes.slice(4)]) {
+      const [maglev, table] = [createMaglev({ nodes: some, tableSize: 31 }), tableOf(some, 31, 0)];
+      const entries = new Map(keys.map((key) => [Math.floor((hashPosition(key) * 31) / 2 ** 32), maglev.get(key)]));
+      expect(entries.size).toBe(31);
+      for (const [entry, id] of entries) expect(id).toBe(table[entry]);
+      expect(new Set(entries.values()).size).toBe(some.length);
+    }
+  });
+
   it('does not depend on the order of nodes', () => {
     fc.assert(
       fc.property(nodeLists(), (nodes) => {
