@@ -42,6 +42,7 @@ export function ketamaCircle(servers: Iterable<string | RingNode>): Circle {
   const all = membersOf(servers, 0);
   const sum = all.reduce((total, { weight }) => total + weight, 0);
   const digests = (member: Member): number => digestsOf(member.weight, sum, all.length);
+  // Without any weight there are not even 0.
   const members = all.filter((member) => digests(member) > 0);
   checkPoints(members.reduce((total, member) => total + 4 * digests(member), 0));
   const lists = members.map((member) => {
@@ -55,5 +56,5 @@ export function ketamaCircle(servers: Iterable<string | RingNode>): Circle {
 /** 40 digests a server times its share, in single precision where libketama has it. */
 function digestsOf(weight: number, sum: number, servers: number): number {
   const share = Math.fround(Math.fround(weight) / Math.fround(sum));
-  return sum > 0 ? Math.floor(Math.fround(share * 40 * servers)) : 0;
+  return Math.floor(Math.fround(share * 40 * servers));
 }

@@ -40,7 +40,7 @@ export function createRendezvous(options: Omit<RingOptions, 'vnodes'>): Rendezvo
     get(key) {
       weigh(key);
       let best = 0;
-      for (let at = 1; at < costs.length; at++) if (costs[at]! <= costs[best]! && compare(at, best) < 0) best = at;
+      for (let at = 1; at < costs.length; at++) if (compare(at, best) < 0) best = at;
       return members[best]?.id;
     },
     getN(key, count, options) {
@@ -57,7 +57,7 @@ export function createRendezvous(options: Omit<RingOptions, 'vnodes'>): Rendezvo
  * between engines in its last bit, and placement must not.
  */
 function minusLog(high: number, low: number): number {
-  const zeros = high === 0 ? 0 : Math.clz32(high);
+  const zeros = Math.clz32(high);
   const digits = ((high >>> 0) * 2 ** 20 + (low >>> 12) + 0.5) * 2 ** zeros;
   // Between 1 and 2, save for a u so close to 0 that nobody with it wins.
   const mantissa = digits / 2 ** 51;

@@ -23,7 +23,11 @@ function expectAll(keys: readonly BloomKey[], count = keys.length): StaticFilter
   expect(filter.count).toBe(count);
   expect(keys.every((key) => filter.has(key))).toBe(true);
   const loaded = loadBinaryFuse(filter.toBytes());
+  expect([loaded.count, loaded.byteLength, loaded.falsePositiveRate]).toEqual([count, filter.byteLength, 2 ** -8]);
   expect(keys.every((key) => loaded.has(key))).toBe(true);
+  // 1 in 256 on average.
+  const absent = Array.from({ length: 100 }, (_, k) => `absent ${k}`);
+  for (const one of [filter, loaded]) expect(absent.filter((key) => one.has(key)).length).toBeLessThan(10);
   return filter;
 }
 

@@ -124,6 +124,7 @@ describe('loadBinaryFuse', () => {
       }
     };
     expect(message(fuse.subarray(0, 47))).toBe('bytes must be those of a binary fuse filter, but they are none');
+    expect(message(fuse.subarray(0, 48))).toBe('bytes must be those of a binary fuse filter, but they are damaged');
     expect(message(fuse.subarray(0, -2))).toBe('bytes must be those of a binary fuse filter, but they are damaged');
     expect(message('text' as unknown as Uint8Array)).toBe('bytes must be a Uint8Array, got "text"');
   });

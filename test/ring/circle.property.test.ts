@@ -69,7 +69,7 @@ describe('points at one position', () => {
   });
 
   it('are told from those at the same place of the next stretch', () => {
-    // Few points, so that a stretch is an eighth or a quarter of all positions.
+    // Few points, so that a stretch is an eighth of all positions.
     for (const step of [2 ** 29, 2 ** 30, 2 ** 31]) {
       const own = (count: number): number[] => Array.from({ length: count }, (_, k) => 5 + k * step);
       for (const [one, other] of [
@@ -82,13 +82,15 @@ describe('points at one position', () => {
           { member: { id: 'b', tie: 0 }, own: one! },
           { member: { id: 'a', tie: 1 }, own: other! },
         ];
+        // Somebody else, so that the number of stretches stays when the second joins.
+        const bystander = { member: { id: 'c', tie: 0 }, own: [2 ** 31 + 99] };
         for (const [stay, move] of [crowd, [...crowd].reverse()] as const) {
-          const [fewer, all] = [circleOf([stay!]), circleOf([stay!, move!])];
-          expect(listed(all)).toEqual(sorted(crowd));
-          if (fewer.bits !== all.bits) continue;
+          const [fewer, all] = [circleOf([bystander, stay!]), circleOf([bystander, stay!, move!])];
+          expect(fewer.bits).toBe(all.bits);
+          expect(listed(all)).toEqual(sorted([bystander, ...crowd]));
           const positions = Uint32Array.from(move!.own);
-          expect(listed(revise(fewer, all.members, 1, positions, 1))).toEqual(sorted(crowd));
-          expect(listed(revise(all, fewer.members, 1, positions, -1))).toEqual(sorted([stay!]));
+          expect(listed(revise(fewer, all.members, 2, positions, 1))).toEqual(sorted([bystander, ...crowd]));
+          expect(listed(revise(all, fewer.members, 2, positions, -1))).toEqual(sorted([bystander, stay!]));
         }
       }
     }

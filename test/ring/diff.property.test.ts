@@ -98,6 +98,18 @@ describe('diffRings', () => {
     );
   });
 
+  it('moves everything to the first node, and from the last', () => {
+    const all = { start: 0, end: 2 ** 32 - 1 };
+    for (const vnodes of [1, 160]) {
+      const [none, one] = [createRing({ vnodes }), createRing({ nodes: ['one'], vnodes })];
+      expect(diffRings(none, one)).toEqual({ movedFraction: 1, ranges: [{ ...all, from: undefined, to: 'one' }] });
+      expect(diffRings(one, none)).toEqual({ movedFraction: 1, ranges: [{ ...all, from: 'one', to: undefined }] });
+      expect(diffRings(one, createRing({ nodes: ['two'], vnodes: 7 })).ranges).toEqual([
+        { ...all, from: 'one', to: 'two' },
+      ]);
+    }
+  });
+
   it('moves the share of a node that joins, and nothing else', () => {
     const before = ringOf(20);
     const after = before.with({ id: 'joining', weight: 2 });

@@ -60,13 +60,15 @@ describe('balance', () => {
   });
 
   it('has its fullest node where theory puts it', () => {
-    for (const [count, peak] of [
-      [10, 1.1],
-      [100, 1.22],
-      [1000, 1.3],
+    for (const [vnodes, count, peak] of [
+      [160, 10, 1.1],
+      [160, 100, 1.22],
+      [160, 1000, 1.3],
+      [512, 10, 1.08],
+      [512, 100, 1.1],
     ] as const) {
       const peaks = Array.from({ length: 9 }, (_, seed) => {
-        const ring = createRing({ nodes: Array.from({ length: count }, (__, k) => `${k}`), seed });
+        const ring = createRing({ nodes: Array.from({ length: count }, (__, k) => `${k}`), vnodes, seed });
         return Math.max(...ring.ownership().values()) * count;
       });
       expect(Math.abs(peaks.sort((x, y) => x - y)[4]! - peak)).toBeLessThan(0.06);

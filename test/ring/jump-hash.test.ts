@@ -25,6 +25,17 @@ describe('jumpHash', () => {
     );
   });
 
+  it('carries into the upper half, also where the lower one becomes 0', () => {
+    // The lower word whose product with the multiplier of the paper is 2^32-1 modulo 2^32.
+    const low = 0x666313abn;
+    expect(BigInt.asUintN(32, low * 2862933555777941757n + 1n)).toBe(0n);
+    for (const high of [0n, 1n, 0x7fffffffn, 0x80000000n, 0xffffffffn]) {
+      for (const buckets of [2, 10, 1000, 2 ** 31 - 1]) {
+        expect(jumpHash((high << 32n) | low, buckets)).toBe(paper((high << 32n) | low, buckets));
+      }
+    }
+  });
+
   // As in the tests of github.com/lithammer/go-jump-consistent-hash and Guava's Hashing.consistentHash.
   it.each([
     [1n, 1, 0],

@@ -28,7 +28,70 @@ describe('md5', () => {
   });
 });
 
+describe('md5 of text', () => {
+  it('is that of its UTF-8 bytes, at every length around those of blocks and of what is kept', () => {
+    const encoder = new TextEncoder();
+    for (const length of [0, 1, 3, 4, 46, 47, 48, 49, 54, 55, 56, 57, 63, 64, 65, 119, 120, 128]) {
+      for (const last of ['a', '\u007f', '\u0080', '漢', '😀']) {
+        const text = 'x'.repeat(length) + last;
+        expect(hex(md5(text))).toBe(hex(md5(encoder.encode(text))));
+        expect(hex(md5(`${last}${text}`))).not.toBe(hex(md5(text)));
+      }
+    }
+    // As `printf é | md5sum` has it.
+    expect(hex(md5('é'))).toBe('66ddcd97cfdeabb2f6fb8a999b4bc76f');
+  });
+});
+
+describe('md5 of as many bytes as fill a block, or nearly so', () => {
+  // As `md5sum` has them.
+  it.each([
+    [48, '2d33a131ad6c60def5542825a7514aff'],
+    [54, '61ea0974c662328da964d977a8253873'],
+    [55, '04364420e25c512fd958a70738aa8f72'],
+    [56, '668a72d5ba17f08e62dabcafad6db14b'],
+    [57, '693037871c4a9d3d8685018905cb530a'],
+    [63, '7dc2ca208106a2f703567bdff99d8981'],
+    [64, 'c1bb4f81d892b2d57947682aeb252456'],
+    [65, '1bc932052302d074bdec39795fe00cf6'],
+    [119, 'ab347a5f68c8a443cfcddc633f12c24f'],
+    [120, 'fb98667f98096de92620b64f46e1c5b5'],
+    [128, 'd69cb61a6ee87200676eb0d4b90edbcb'],
+  ])('is right for %s', (length, digest) => {
+    expect(hex(md5('x'.repeat(length)))).toBe(digest);
+    expect(hex(md5(new Uint8Array(length).fill(0x78)))).toBe(digest);
+  });
+});
+
 describe('createKetamaRing', () => {
+  it('has four points of each of forty digests, of the id, a dash and a number', () => {
+    const expected = ['a', 'b'].flatMap((id) =>
+      Array.from({ length: 40 }, (_, k) => [...md5(`${id}-${k}`)].map((word) => ({ id, position: word >>> 0 }))).flat(),
+    );
+    expected.sort((x, y) => x.position - y.position);
+    const circle = ketamaCircle(['a', { id: 'b' }]);
+    const { positions, owners } = pointsOf(circle);
+    expect([...positions]).toEqual(expected.map(({ position }) => position));
+    expect([...owners].map((owner) => circle.ids[owner])).toEqual(expected.map(({ id }) => id));
+  });
+
+  it('leaves out servers whose share is less than a digest', () => {
+    const ring = createKetamaRing([
+      { id: 'a', weight: 1000 },
+      { id: 'b', weight: 1 },
+      { id: 'c', weight: 0 },
+    ]);
+    expect(ring.getN('key', 3)).toEqual(['a']);
+    expect(ring.getN('key', 3, { spread: 'zone' })).toEqual(['a']);
+  });
+
+  it('refuses more than 2^24 points before it hashes for them', () => {
+    const many = Array.from({ length: 106_000 }, (_, k) => `${k}`);
+    expect(() => createKetamaRing(many)).toThrow(
+      /^points must be a number of at least 0 and at most 16777216, got 16[89]\d{5}$/,
+    );
+  });
+
   it('agrees with libketama point for point: its own test, the MD5 of a million lookups', () => {
     // RJ/ketama, libketama/test.sh: an empty line, then the hash, the point and the server of each key.
     const circle = ketamaCircle(servers);

@@ -16,6 +16,9 @@ describe('redisSlot', () => {
     ['foo{bar}{zap}', 5061],
     ['bar', 5061],
     ['A}B{C', 7939],
+    ['ab}c', 14509],
+    ['}', 12090],
+    ['}{', 12793],
   ])('of %j is the one that Redis Cluster computes', (key, slot) => {
     expect(redisSlot(key)).toBe(slot);
     expect(redisSlot(new TextEncoder().encode(key))).toBe(slot);

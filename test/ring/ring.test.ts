@@ -43,6 +43,7 @@ describe('names', () => {
 
   it('refuses two nodes of one id', () => {
     expect(() => createRing({ nodes: ['a', 'b', { id: 'a' }] })).toThrow(/^id must be in the ring once, got "a"$/);
+    expect(() => ringOf(2).with('node-0')).toThrow(/^id must be new to the ring, got "node-0"$/);
     expect(() => ringOf(2).with('node-1')).toThrow(/^id must be new to the ring, got "node-1"$/);
     expect(() => createRendezvous({ nodes: ['a', 'a'] })).toThrow(RangeError);
   });
@@ -127,6 +128,20 @@ describe('small rings', () => {
       expect([...ring.walk('key')]).toEqual([]);
       expect(ring.pick('key', () => true)).toBeUndefined();
       expect(ring.points).toBe(0);
+    }
+  });
+
+  it('counts no zone whose nodes all have a weight of 0', () => {
+    const nodes = [
+      { id: 'a', zone: 'one' },
+      { id: 'b', zone: 'one' },
+      { id: 'c', zone: 'two', weight: 0 },
+      { id: 'd', weight: 0 },
+    ];
+    for (const key of ['', 'key', 'other']) {
+      expect(createRing({ nodes }).getN(key, 4, { spread: 'zone' })).toEqual(createRing({ nodes }).getN(key, 4));
+      expect(createRing({ nodes }).getN(key, 4).sort()).toEqual(['a', 'b']);
+      expect(createRendezvous({ nodes }).getN(key, 4, { spread: 'zone' }).sort()).toEqual(['a', 'b']);
     }
   });
 
