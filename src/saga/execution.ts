@@ -1,15 +1,14 @@
-import { guarded } from '../core/errors.ts';
 import { Scope } from '../core/scope.ts';
-import { isRefusal } from './ambiguity.ts';
-import { attempt, checkWait, delayOf, leavesOpen, rest } from './attempt.ts';
+import { checkWait, leavesOpen, rest } from './attempt.ts';
 import type { World } from './attempt.ts';
 import type { AnySaga, EachNode, ParallelNode, SagaNode, StepNode } from './definition.ts';
-import { SagaCompensatedError, SagaStuckError, SerializationError } from './errors.ts';
+import { SagaCompensatedError, SagaStuckError } from './errors.ts';
 import type { Journal } from './journal.ts';
 import { randomId } from './random-id.ts';
-import { Failure, StepRun, UndoRun } from './step-run.ts';
+import { callStep, undo, undoAll } from './step-calls.ts';
+import type { Caller } from './step-calls.ts';
+import { doneRun, Failure, runsOf, StepRun } from './step-run.ts';
 import type { Frame, Owner } from './step-run.ts';
-import { checkText } from './text.ts';
 
 type OwnSaga = AnySaga & Pick<Frame, 'isAmbiguous'>;
 
@@ -21,21 +20,19 @@ type OwnSaga = AnySaga & Pick<Frame, 'isAmbiguous'>;
  * through it from its end. Steps fail with a `Failure`. Whatever else is thrown, the loss of the lease or the
  * letting go of the saga, leaves the saga where it stands.
  */
-export class Execution implements Owner {
+export class Execution implements Owner, Caller {
   readonly #saga: OwnSaga;
-  readonly #world: World;
-  readonly #journal: Journal | undefined;
+  readonly world: World;
+  readonly journal: Journal | undefined;
   readonly #frame: Frame;
   /** A step of the saga itself that is nothing but its node needs no more: its output is in the results. */
   readonly #done: (StepRun | StepNode | readonly StepRun[])[] = [];
   #id: string | undefined;
-  /** Of what runs forwards, aborted by a cancellation; undefined where nothing can abort. */
-  #scope: Scope | undefined;
-  /** Of what runs backwards, which nothing but the loss of the lease aborts. */
-  #undoScope: Scope | undefined;
-  #isCommitted: boolean;
+  scope: Scope | undefined;
+  undoScope: Scope | undefined;
+  isCommitted: boolean;
   #isBackwards = false;
-  #groups = 0;
+  groups: number = 0;
   isStopped: boolean = false;
   cause: unknown = undefined;
 
@@ -50,24 +47,24 @@ export class Execution implements Owner {
     this.#saga = saga as OwnSaga;
     this.#frame = { input, results: {}, prefix: '', isAmbiguous: this.#saga.isAmbiguous };
     this.#id = id;
-    this.#world = world;
-    this.#journal = journal;
-    this.#isCommitted = journal !== undefined && !journal.isCancellable && !journal.turned;
-    if (mayAbort) this.#scope = new Scope(undefined, 1, true);
-    if (journal) this.#undoScope = new Scope(undefined, 1, true);
+    this.world = world;
+    this.journal = journal;
+    this.isCommitted = journal !== undefined && !journal.isCancellable && !journal.turned;
+    if (mayAbort) this.scope = new Scope(undefined, 1, true);
+    if (journal) this.undoScope = new Scope(undefined, 1, true);
   }
 
   get sagaId(): string {
-    return (this.#id ??= randomId(this.#world.random));
+    return (this.#id ??= randomId(this.world.random));
   }
 
   get fence(): number {
-    return this.#journal?.fence ?? 0;
+    return this.journal?.fence ?? 0;
   }
 
   emit(run: StepRun, topic: string, payload: unknown): void {
-    if (!this.#journal) throw new TypeError('emit needs a store: start the saga with a runner');
-    this.#journal.emit(run, topic, payload);
+    if (!this.journal) throw new TypeError('emit needs a store: start the saga with a runner');
+    this.journal.emit(run, topic, payload);
   }
 
   /** Goes on to the end: answers the results, or rejects as `result` of a handle does. */
@@ -75,7 +72,7 @@ export class Execution implements Owner {
     const frame = this.#frame;
     const { results } = frame;
     const { nodes } = this.#saga;
-    const isBare = !this.#journal && !this.#scope;
+    const isBare = !this.journal && !this.scope;
     let run: StepRun | undefined;
     let at = 0;
     /** Nodes from here on are plain steps that are done, and not kept yet. */
@@ -108,13 +105,13 @@ export class Execution implements Owner {
         thrown = new Failure(run.step, error);
       }
       if (!(thrown instanceof Failure)) throw thrown;
-      return this.#isCommitted ? this.#park(thrown) : this.#turnBack(thrown);
+      return this.isCommitted ? this.#park(thrown) : this.#turnBack(thrown);
     }
   }
 
   async #finish(): Promise<void> {
-    if (!this.#isCommitted) this.#check();
-    await this.#journal?.finish('completed');
+    if (!this.isCommitted) this.#check();
+    await this.journal?.finish('completed');
   }
 
   #keepPlain(from: number, to: number): void {
@@ -123,16 +120,16 @@ export class Execution implements Owner {
 
   /** Cancels it, unless it is past its pivot or on its way back; tells whether. */
   cancel(reason: unknown): boolean {
-    const isLate = this.#isCommitted || this.#isBackwards;
-    if (!isLate) this.#scope?.abort(reason);
+    const isLate = this.isCommitted || this.#isBackwards;
+    if (!isLate) this.scope?.abort(reason);
     return !isLate;
   }
 
   /** Aborts whatever runs: this process may not go on with the saga. */
   stop(reason: unknown): void {
     this.isStopped = true;
-    this.#scope?.abort(reason);
-    this.#undoScope?.abort(reason);
+    this.scope?.abort(reason);
+    this.undoScope?.abort(reason);
   }
 
   async #node(node: SagaNode, frame: Frame): Promise<void> {
@@ -162,18 +159,18 @@ export class Execution implements Owner {
       const { ms } = node;
       return this.#sleep(path, () => (typeof ms === 'number' ? ms : checkWait(`${path}.ms`, ms(frame))));
     } else {
-      result = this.#journal?.event(path, node, () => this.#check());
+      result = this.journal?.event(path, node, () => this.#check());
     }
     frame.results[name] = result;
     // What a crash cut off was at the first node that had not completed, and nowhere else.
-    if (this.#journal?.hasBegun) this.#journal.recoveries = 0;
+    if (this.journal?.hasBegun) this.journal.recoveries = 0;
   }
 
   /** Throws where the known part of the way ends, if the saga goes no further. */
   #check(): void {
-    this.#journal?.throwIfLost();
-    if (this.#journal?.turned) throw this.#journal.turned;
-    if (this.#scope?.aborted) throw new Failure('', this.#scope.reason);
+    this.journal?.throwIfLost();
+    if (this.journal?.turned) throw this.journal.turned;
+    if (this.scope?.aborted) throw new Failure('', this.scope.reason);
   }
 
   #pure<T>(path: string, fn: () => T): T {
@@ -186,44 +183,44 @@ export class Execution implements Owner {
 
   /** What a function of the definition answered when it was first asked. */
   async #decide(path: string, fn: () => unknown, isTest: boolean = false): Promise<unknown> {
-    const known = this.#journal?.decided(path);
+    const known = this.journal?.decided(path);
     if (known) return known.value;
     this.#check();
-    return this.#pure(path, () => (this.#journal ? this.#journal.decide(path, fn(), isTest) : fn()));
+    return this.#pure(path, () => (this.journal ? this.journal.decide(path, fn(), isTest) : fn()));
   }
 
   async #sleep(path: string, ask: () => number): Promise<void> {
-    const journal = this.#journal;
+    const journal = this.journal;
     const waited = journal?.waited(path);
     if (!waited) this.#check();
     const ms = waited ? 0 : this.#pure(path, ask);
     const restMs = journal ? journal.waitFor(path, ms) : ms;
     if (!(restMs > 0)) return;
     this.#check();
-    await this.#pause(restMs, this.#scope);
+    await this.pause(restMs, this.scope);
     this.#check();
   }
 
-  async #pause(ms: number, scope: Scope | undefined): Promise<void> {
-    const journal = this.#journal;
-    if (!this.#groups) journal?.letGo(ms);
+  async pause(ms: number, scope: Scope | undefined): Promise<void> {
+    const journal = this.journal;
+    if (!this.groups) journal?.letGo(ms);
     await journal?.flush();
-    await rest(this.#world.clock, ms, scope);
+    await rest(this.world.clock, ms, scope);
   }
 
   /** From here on there is no way back, and a cancellation that comes now comes too late. */
   #commit(before?: string): void {
-    if (this.#isCommitted) return;
+    if (this.isCommitted) return;
     // A step that is about to begin may still be cancelled, a pivot that has completed may not.
-    if (before !== undefined && !this.#journal?.past.get(before)?.isCompleted) this.#check();
-    this.#isCommitted = true;
-    if (this.#scope?.aborted) this.#scope = new Scope(undefined, 1, true);
-    if (this.#journal) this.#journal.isCancellable = false;
+    if (before !== undefined && !this.journal?.past.get(before)?.isCompleted) this.#check();
+    this.isCommitted = true;
+    if (this.scope?.aborted) this.scope = new Scope(undefined, 1, true);
+    if (this.journal) this.journal.isCancellable = false;
   }
 
   async #leaf(run: StepRun): Promise<unknown> {
     try {
-      return await this.#step(run, this.#scope);
+      return await this.#step(run, this.scope);
     } finally {
       this.#keep(run);
     }
@@ -233,32 +230,20 @@ export class Execution implements Owner {
     if (run.isUndoable) this.#done.push(run);
   }
 
-  #runsOf(node: ParallelNode | EachNode, frame: Frame, items: readonly unknown[]): StepRun[] {
-    if (node.type === 'parallel') return node.branches.map(({ name, def }) => new StepRun(this, frame, name, def));
-    const runs = items.map((item, k) => {
-      const key = checkText(`a key of ${node.name}`, String(node.key(item, k)));
-      const run = new StepRun(this, frame, key, node.def);
-      run.item = item;
-      return run;
-    });
-    if (new Set(runs.map(({ name }) => name)).size < runs.length) throw new RangeError('two items have the same key');
-    return runs;
-  }
-
   async #group(node: ParallelNode | EachNode, path: string, frame: Frame): Promise<unknown> {
     const isEach = node.type === 'each';
     const items = isEach ? ((await this.#decide(path, () => [...node.items(frame)])) as unknown[]) : [];
-    const runs = this.#pure(path, () => this.#runsOf(node, { ...frame, prefix: `${path}/` }, items));
+    const runs = this.#pure(path, () => runsOf(this, node, { ...frame, prefix: `${path}/` }, items));
     const kind = isEach ? node.kind : node.branches[0]?.kind;
     if (kind === 'retriable') this.#commit(path);
-    const scope = new Scope(this.#scope, 1, true);
+    const scope = new Scope(this.scope, 1, true);
     let failure: unknown;
     let next = 0;
     const lane = async (): Promise<void> => {
       for (let run = runs[next++]; run; run = runs[next++]) {
         try {
           await this.#step(run, scope);
-          await this.#journal?.flush();
+          await this.journal?.flush();
         } catch (error) {
           failure ??= error;
           if (error instanceof Failure) scope.abort(error.error);
@@ -266,9 +251,9 @@ export class Execution implements Owner {
       }
     };
     const lanes = Math.min(runs.length, isEach ? node.concurrency : Infinity);
-    this.#groups++;
+    this.groups++;
     await Promise.all(Array.from({ length: lanes }, lane));
-    this.#groups--;
+    this.groups--;
     scope.end();
     const undoable = runs.filter((run) => run.isUndoable);
     if (node.compensation === 'parallel') this.#done.push(undoable);
@@ -279,84 +264,28 @@ export class Execution implements Owner {
   }
 
   async #step(run: StepRun, scope: Scope | undefined): Promise<unknown> {
-    const past = this.#journal?.past.get(run.step);
+    const past = this.journal?.past.get(run.step);
     if (past?.isCompleted) {
       run.isDone = true;
-      return (run.output = this.#journal!.outputOf(past));
+      return (run.output = this.journal!.outputOf(past));
     }
     run.isUnknown = past?.isUnknown === true;
-    if (this.#journal?.turned) throw this.#journal.turned;
-    run.isUnknown ||= !run.def.atomic && (this.#journal?.recoveries ?? 0) > 0;
-    await this.#attempts(run, scope, 'completed');
+    if (this.journal?.turned) throw this.journal.turned;
+    run.isUnknown ||= !run.def.atomic && (this.journal?.recoveries ?? 0) > 0;
+    await callStep(this, run, scope, 'completed');
     run.isDone = true;
     return run.output;
   }
 
-  /** Calls a step, or its compensation, until it succeeds or its attempts are used up. */
-  async #attempts(whole: StepRun, scope: Scope | undefined, goal: 'completed' | 'compensated'): Promise<void> {
-    const journal = this.#journal;
-    const { spans } = this.#world;
-    const { def } = whole;
-    const isUndo = goal === 'compensated';
-    const bare = isUndo ? def.compensate! : def.run;
-    const call = spans ? (c: StepRun, tx?: unknown) => spans.attempt(c, isUndo, () => bare(c, tx)) : bare;
-    const timeoutMs = isUndo ? def.compensationTimeoutMs : def.timeoutMs;
-    const policy = (isUndo ? def.compensationRetry : def.retry) ?? {};
-    const fallback = isUndo || this.#isCommitted ? Infinity : def.retry ? 3 : 1;
-    const isBare = !scope && timeoutMs === undefined;
-    const base = journal?.resume(whole, isUndo) ?? 0;
-    if (journal) whole.attempt++;
-    for (let run = whole; ; run = run.next()) {
-      journal?.throwIfLost();
-      this.#throwIfAborted(run, scope);
-      if (journal) {
-        await journal.begin();
-        // Storing what came before took its time.
-        this.#throwIfAborted(run, scope);
-      }
-      try {
-        if (journal && def.atomic) {
-          await journal.atomic(run, goal, (tx) => attempt(this.#world, run, scope, timeoutMs, (c) => call(c, tx)));
-        } else {
-          const value = isBare ? await call(run) : await attempt(this.#world, run, scope, timeoutMs, call);
-          if (journal) journal.complete(run, goal, value);
-          else if (!isUndo) run.output = value;
-        }
-        spans?.attempted(run, goal);
-        whole.output = run.output;
-        return;
-      } catch (error) {
-        if (journal?.isLost(error)) {
-          spans?.attempted(run, 'lost', error);
-          throw error;
-        }
-        const isAmbiguous = !def.atomic && leavesOpen(run, error);
-        if (!isUndo) whole.isUnknown ||= isAmbiguous;
-        const type = isUndo ? 'compensation-failed' : isAmbiguous ? 'unknown' : 'failed';
-        journal?.fail(run, type, error);
-        spans?.attempted(run, type, error);
-        const { maxAttempts = fallback, retryIf = () => true } = policy;
-        const isLast = run.attempt - base >= maxAttempts || isRefusal(error) || error instanceof SerializationError;
-        if (scope?.aborted) continue;
-        if (isLast || !guarded(false, retryIf, error)) throw new Failure(run.step, error);
-        await this.#pause(delayOf(policy, run.attempt - base, this.#world.random), scope);
-      }
-    }
-  }
-
-  #throwIfAborted(run: StepRun, scope: Scope | undefined): void {
-    if (scope?.aborted) throw new Failure(this.#scope?.aborted ? '' : run.step, scope.reason);
-  }
-
   async #turnBack(failure: Failure): Promise<never> {
-    const journal = this.#journal;
+    const journal = this.journal;
     this.#isBackwards = true;
     this.cause = failure.error;
     journal?.turn(failure);
     let broken: Failure | undefined;
     for (let item = this.#done.pop(); item; item = this.#done.pop()) {
-      const runs = 'length' in item ? item : [item instanceof StepRun ? item : this.#doneRun(item)];
-      const undone = runs.length === 1 ? await this.#undo(runs[0]!) : await this.#undoAll(runs);
+      const runs = 'length' in item ? item : [item instanceof StepRun ? item : doneRun(this, this.#frame, item)];
+      const undone = runs.length === 1 ? await undo(this, runs[0]!) : await undoAll(this, runs);
       broken ??= undone;
       if (undone && runs.some(({ def }) => def.onExhausted !== 'continue')) break;
     }
@@ -365,36 +294,8 @@ export class Execution implements Owner {
     throw new SagaCompensatedError(this.sagaId, failure.path, failure.error);
   }
 
-  #doneRun({ name, def }: StepNode): StepRun {
-    const run = new StepRun(this, this.#frame, name, def);
-    run.output = this.#frame.results[name];
-    run.isDone = true;
-    return run;
-  }
-
-  async #undoAll(runs: readonly StepRun[]): Promise<Failure | undefined> {
-    this.#groups++;
-    const ends = await Promise.allSettled(runs.map((run) => this.#undo(run)));
-    this.#groups--;
-    for (const end of ends) if (end.status === 'rejected') throw end.reason;
-    return ends.map((end) => (end as PromiseFulfilledResult<Failure | undefined>).value).find(Boolean);
-  }
-
-  /** Answers what went wrong for good. */
-  async #undo(done: StepRun): Promise<Failure | undefined> {
-    if (this.#journal?.past.get(done.step)?.isCompensated) return undefined;
-    try {
-      await this.#attempts(new UndoRun(done), this.#undoScope, 'compensated');
-      if (this.#groups) await this.#journal?.flush();
-      return undefined;
-    } catch (error) {
-      if (error instanceof Failure) return error;
-      throw error;
-    }
-  }
-
   async #park(failure: Failure): Promise<never> {
-    await this.#journal?.finish('stuck', failure);
+    await this.journal?.finish('stuck', failure);
     throw new SagaStuckError(this.sagaId, failure.path, failure.error);
   }
 }

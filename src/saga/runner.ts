@@ -1,25 +1,23 @@
 import { amount, integer, refuse } from '../core/check.ts';
 import type { TimerHandle } from '../core/clock.ts';
 import { emit } from '../core/errors.ts';
-import { Scope } from '../core/scope.ts';
-import { rest } from './attempt.ts';
 import type { AnySaga, Saga } from './definition.ts';
 import { Drives } from './drives.ts';
 import type { Ending } from './drives.ts';
 import { LeaseLostError, SagaConflictError } from './errors.ts';
 import { Intake } from './intake.ts';
 import type { Journal } from './journal.ts';
+import { Lives } from './lives.ts';
 import { randomId } from './random-id.ts';
 import { checked } from './runner-terms.ts';
 import type { Terms } from './runner-terms.ts';
 import type { SagaHandle, SagaRunner, SagaRunnerOptions } from './saga-runner.ts';
-import type { LogEntry, NewSaga, SagaQuery, SagaRecord } from './saga-store.ts';
+import type { LogEntry, SagaQuery, SagaRecord } from './saga-store.ts';
 import { isSameText, serialize } from './serializer.ts';
 import { checkId, checkText } from './text.ts';
 import { Ticker } from './ticker.ts';
 import { Waiters } from './waiters.ts';
 import { WakeUps } from './wake-ups.ts';
-import { Worker } from './worker.ts';
 
 /**
  * Creates a {@link SagaRunner}: sagas of these definitions, kept in a store.
@@ -50,24 +48,15 @@ export function createSagaRunner<Tx>(options: SagaRunnerOptions<Tx>): SagaRunner
   return new Runner(checked(options as unknown as SagaRunnerOptions));
 }
 
-/** Between two attempts to get a lease for a start that has waited for one that ended. */
-const AGAIN_MS = 250;
-
 class Runner implements SagaRunner {
   readonly #terms: Terms;
   readonly #drives: Drives;
   readonly #waiters: Waiters;
   readonly #intake: Intake;
-  /** Aborted when it closes. */
-  readonly #life = new Scope(undefined, 1, true);
   readonly #ticker: Ticker<readonly SagaHandle<unknown>[]>;
   readonly #wakeUps: WakeUps;
-  #ready: Promise<void> | undefined;
-  #worker: Promise<Worker> | undefined;
+  readonly #lives: Lives;
   #closed: Promise<void> | undefined;
-  /** The same, once it is there. */
-  #own: Worker | undefined;
-  #isWorking = false;
   /** Sagas that are driven here, and were sent an event meanwhile. */
   readonly #signalled = new Set<string>();
   /** Whoever awaits `work`. */
@@ -80,11 +69,13 @@ class Runner implements SagaRunner {
     this.#waiters = new Waiters(terms.store, this.#drives);
     const isAwaited = (): boolean => this.#waiters.size > 0 || this.#atWork.length > 0;
     this.#ticker = new Ticker(terms.clock, terms.pollMs, (limit) => this.#look(limit), isAwaited);
-    const wake = (worker?: string): void => {
-      if (!worker) this.#ticker.wake();
-      else if (worker === this.#own?.name) this.#own.hear();
-    };
-    this.#wakeUps = new WakeUps(terms.store, wake, (error) => this.#fault(error));
+    const onFault = (error: unknown): void => this.#fault(error);
+    const wake = (worker?: string): void => (worker ? this.#lives.hear(worker) : this.#ticker.wake());
+    this.#wakeUps = new WakeUps(terms.store, wake, onFault);
+    this.#lives = new Lives(terms, this.#drives, onFault, () => {
+      this.#wakeUps.listen();
+      this.#ticker.schedule();
+    });
   }
 
   async start<I, R>(
@@ -102,7 +93,7 @@ class Runner implements SagaRunner {
     const isFirst = !this.#intake.coming.has(id) && !this.#drives.has(id);
     this.#intake.coming.add(id);
     try {
-      const [worker, record] = await this.#create({ id, name, version, input: text });
+      const [worker, record] = await this.#lives.create({ id, name, version, input: text }, () => this.#intake.doubt());
       const isOwn = isFirst && record.worker === worker.name && record.fence === 1 && !this.#drives.has(id);
       if (isOwn) {
         this.#drives.start(worker, { record, log: [], events: [], nowMs: record.createdAtMs }, 'started');
@@ -115,38 +106,18 @@ class Runner implements SagaRunner {
     }
   }
 
-  /** Where the lease ends before the store has answered, the next life of this process asks again, if there is one in time. */
-  async #create(saga: NewSaga): Promise<readonly [Worker, SagaRecord]> {
-    const { clock, leaseMs } = this.#terms;
-    await this.#enlisted();
-    const untilMs = clock.now() + leaseMs;
-    for (;;) {
-      try {
-        const worker = await this.#enlisted();
-        this.#ticker.schedule();
-        return [worker, await worker.create(saga)];
-      } catch (error) {
-        this.#intake.doubt();
-        if (this.#closed) throw error;
-        if (error instanceof LeaseLostError) continue;
-        if (clock.now() >= untilMs) throw error;
-        await rest(clock, AGAIN_MS, this.#life);
-      }
-    }
-  }
-
   handle<R>(id: string): SagaHandle<R> {
     return this.#handle(checkId(id), false);
   }
 
   async recover(options: { readonly limit?: number | undefined } = {}): Promise<readonly SagaHandle<unknown>[]> {
     const limit = integer('limit', options.limit ?? Infinity, 0, Infinity);
-    await this.#enlisted();
+    await this.#lives.present();
     return this.#ticker.look(limit);
   }
 
   async work(): Promise<void> {
-    this.#isWorking = true;
+    this.#lives.hasBegun = true;
     if (this.#closed) throw new LeaseLostError();
     await new Promise<void>((resolve) => {
       this.#atWork.push(resolve);
@@ -161,7 +132,7 @@ class Runner implements SagaRunner {
     const isKept = await this.#terms.store.signal(id, { name: event, payload: text });
     // One that is being driven may be on its way to rest without having seen it: it is looked for once it is there.
     if (isKept && this.#drives.has(id)) this.#signalled.add(id);
-    else if (isKept && this.#isWorking) this.#ticker.wake();
+    else if (isKept && this.#lives.hasBegun) this.#ticker.wake();
     return isKept;
   }
 
@@ -170,7 +141,7 @@ class Runner implements SagaRunner {
     await this.#asked(id);
     const isAsked = await this.#terms.store.cancel(id, reason);
     if (isAsked) this.#drives.cancel(id, reason);
-    if (isAsked && this.#isWorking) this.#ticker.wake();
+    if (isAsked && this.#lives.hasBegun) this.#ticker.wake();
     return isAsked;
   }
 
@@ -199,7 +170,7 @@ class Runner implements SagaRunner {
 
   async list(query: SagaQuery = {}): Promise<readonly SagaRecord[]> {
     integer('limit', query.limit ?? 1, 1);
-    await this.#initialized();
+    await this.#lives.initialized();
     return this.#terms.store.list(query);
   }
 
@@ -212,7 +183,7 @@ class Runner implements SagaRunner {
     const { finishedBeforeMs, limit = 1000 } = query;
     amount('finishedBeforeMs', finishedBeforeMs, 0);
     integer('limit', limit, 1);
-    await this.#initialized();
+    await this.#lives.initialized();
     return this.#terms.store.purge(finishedBeforeMs, limit);
   }
 
@@ -227,9 +198,9 @@ class Runner implements SagaRunner {
   async #close(graceMs: number): Promise<void> {
     const { clock, store } = this.#terms;
     this.#drives.isHalted = true;
-    this.#life.abort(new LeaseLostError());
+    this.#lives.end();
     const looked = this.#ticker.end();
-    const worker = await this.#worker?.catch(() => undefined);
+    const worker = await this.#lives.last();
     await looked;
     if (this.#drives.size > 0 && graceMs > 0 && worker) {
       let timer: TimerHandle;
@@ -256,64 +227,14 @@ class Runner implements SagaRunner {
 
   #asked(id: string): Promise<void> {
     checkId(id);
-    return this.#initialized();
-  }
-
-  #initialized(): Promise<void> {
-    if (this.#closed) return Promise.reject(new LeaseLostError());
-    this.#ready ??= this.#init().catch((error: unknown) => {
-      this.#ready = undefined;
-      throw error;
-    });
-    return this.#ready;
-  }
-
-  async #init(): Promise<void> {
-    await this.#terms.store.init();
-  }
-
-  /** The present life of this process; a new one when the last has ended. */
-  async #enlisted(): Promise<Worker> {
-    await this.#initialized();
-    this.#isWorking = true;
-    this.#worker ??= this.#enlist().catch((error: unknown) => {
-      this.#worker = undefined;
-      throw error;
-    });
-    const worker = await this.#worker;
-    if (this.#closed) throw new LeaseLostError();
-    return worker;
-  }
-
-  async #enlist(): Promise<Worker> {
-    const { store, clock, leaseMs, heartbeatMs } = this.#terms;
-    const sentAtMs = clock.now();
-    const name = await store.enlist(leaseMs);
-    const worker = new Worker(name, sentAtMs, {
-      store,
-      clock,
-      leaseMs,
-      heartbeatMs,
-      onFault: (error) => this.#fault(error),
-      onNews: (news) => this.#drives.hear(news),
-    });
-    this.#own = worker;
-    this.#wakeUps.listen();
-    worker.scope.listen({
-      onAbort: (reason) => {
-        this.#own = undefined;
-        this.#worker = undefined;
-        this.#drives.stop(reason);
-      },
-    });
-    return worker;
+    return this.#lives.initialized();
   }
 
   async #look(limit: number): Promise<readonly SagaHandle<unknown>[]> {
     try {
-      await this.#initialized();
-      if (this.#isWorking) this.#wakeUps.listen();
-      const taken = this.#isWorking ? await this.#intake.takeUp(await this.#enlisted(), limit) : [];
+      await this.#lives.initialized();
+      if (this.#lives.hasBegun) this.#wakeUps.listen();
+      const taken = this.#lives.hasBegun ? await this.#intake.takeUp(await this.#lives.present(), limit) : [];
       await this.#waiters.watch();
       return taken.map((id) => this.#handle(id, false));
     } catch (error) {
@@ -324,7 +245,7 @@ class Runner implements SagaRunner {
 
   async #revive(id: string, revive: (journal: Journal) => void): Promise<boolean> {
     checkId(id);
-    const isRevived = await this.#intake.revive(await this.#enlisted(), id, revive);
+    const isRevived = await this.#intake.revive(await this.#lives.present(), id, revive);
     this.#ticker.schedule();
     return isRevived;
   }
@@ -347,7 +268,7 @@ class Runner implements SagaRunner {
   /** A fault of the store is told, and those who wait go on waiting: they are asked for again at the next look. */
   async #inquire(): Promise<void> {
     try {
-      await this.#initialized();
+      await this.#lives.initialized();
       await this.#waiters.watch();
     } catch (error) {
       this.#fault(error);

@@ -1,6 +1,7 @@
 import type { Scope } from '../core/scope.ts';
 import type { OutboxEvent } from './saga-store.ts';
-import type { AnyStepDef, CompensateContext, StepContext } from './definition.ts';
+import type { AnyStepDef, CompensateContext, EachNode, ParallelNode, StepContext, StepNode } from './definition.ts';
+import { checkText } from './text.ts';
 
 /** Where a saga, or a child of it, keeps what its steps see. */
 export interface Frame {
@@ -140,4 +141,30 @@ export class UndoRun extends StepRun {
   get runKey(): string {
     return this.keyOf('run');
   }
+}
+
+/** A step that needed no run of its own while it was all that ran. */
+export function doneRun(owner: Owner, frame: Frame, { name, def }: StepNode): StepRun {
+  const run = new StepRun(owner, frame, name, def);
+  run.output = frame.results[name];
+  run.isDone = true;
+  return run;
+}
+
+/** The branches of a group, or its items. */
+export function runsOf(
+  owner: Owner,
+  node: ParallelNode | EachNode,
+  frame: Frame,
+  items: readonly unknown[],
+): StepRun[] {
+  if (node.type === 'parallel') return node.branches.map(({ name, def }) => new StepRun(owner, frame, name, def));
+  const runs = items.map((item, k) => {
+    const key = checkText(`a key of ${node.name}`, String(node.key(item, k)));
+    const run = new StepRun(owner, frame, key, node.def);
+    run.item = item;
+    return run;
+  });
+  if (new Set(runs.map(({ name }) => name)).size < runs.length) throw new RangeError('two items have the same key');
+  return runs;
 }

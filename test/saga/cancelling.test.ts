@@ -97,10 +97,12 @@ describe('a cancellation', () => {
       .event('paid');
     const runner = own.runner([def], { pollMs: 3_600_000 });
     void runner.work();
-    await runner.start(def, undefined, { id: 'x' });
+    const result = (await runner.start(def, undefined, { id: 'x' })).result();
+    result.catch(() => {});
     await own.pass(100);
     expect(await runner.cancel('x')).toBe(true);
     await own.pass(100);
+    await expect(result).rejects.toMatchObject({ cause: { reason: '', message: 'cancelled' } });
     expect(undone).toEqual(['a']);
     expect((await runner.history('x')).at(-2)).toMatchObject({ type: 'compensating', path: '' });
   });
@@ -153,6 +155,44 @@ describe('a cancellation', () => {
     slow.open();
     await expect(handle.result()).rejects.toMatchObject({ step: 'c', cause: { message: 'no' } });
     expect(calls).toEqual(['undo b', 'aborted: false', 'undo a']);
+  });
+});
+
+describe('a saga that is cancelled while a step runs', () => {
+  it('asks no function of its definition any more once that has ended', async () => {
+    const start = () => saga('order').step('a', { run: () => slow.promise });
+    let slow = gate();
+    let asked = 0;
+    const count = (): number => ++asked;
+    const defs = [
+      start().when('w', () => count() > 0, { run: count }),
+      start().sleep('s', count),
+      start().child('c', saga<number>('inner'), count),
+      start().each('e', { items: () => [count()], key: String, run: count }),
+    ] as readonly Saga<void, unknown>[];
+    for (const def of defs) {
+      const own = bed();
+      slow = gate();
+      const runner = own.runner([def]);
+      const handle = await runner.start(def, undefined, { id: 'x' });
+      await own.pass(10);
+      expect([await runner.cancel('x'), runner.handle('x').created]).toEqual([true, false]);
+      slow.open();
+      await expect(handle.result()).rejects.toMatchObject({ step: '', cause: { code: 'ERR_SAGA_CANCELLED' } });
+    }
+    expect(asked).toBe(0);
+  });
+
+  it('cannot be, where its first step is retriable and has begun', async () => {
+    const own = bed();
+    const slow = gate();
+    const def = saga('order').step('a', { kind: 'retriable', run: () => slow.promise });
+    const runner = own.runner([def]);
+    const handle = await runner.start(def, undefined, { id: 'x' });
+    await own.pass(10);
+    expect(await runner.cancel('x')).toBe(false);
+    slow.open();
+    expect(await handle.result()).toEqual({ a: undefined });
   });
 });
 

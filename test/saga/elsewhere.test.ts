@@ -184,6 +184,20 @@ describe('a runner that closes', () => {
   });
 });
 
+describe('a runner that was never used', () => {
+  it('closes without asking the store for anything, also at the end of its block', async () => {
+    const own = bed();
+    const { store, calls } = counted(own.store);
+    const idle = own.runner([], { store });
+    {
+      await using runner = idle;
+      void runner;
+    }
+    await expect(idle.get('x')).rejects.toMatchObject({ code: 'ERR_SAGA_LEASE_LOST' });
+    expect([calls, own.events]).toEqual([{}, []]);
+  });
+});
+
 describe('a handle', () => {
   it('that is disposed of waits for its saga, however that ends', async () => {
     const own = bed();

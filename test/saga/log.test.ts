@@ -161,4 +161,76 @@ describe('a log', () => {
     await expect(handle.result()).rejects.toMatchObject({ cause: { code: 'ERR_SAGA_SERIALIZATION', path: 'a' } });
     expect(calls).toBe(1);
   });
+
+  it('tells what events and crashes did to a saga, forwards and backwards', async () => {
+    const own = bed();
+    const define = (life: Life): Open =>
+      saga<unknown>('order')
+        .event('paid')
+        .step('a', {
+          run: () => 1,
+          compensate: ({ attempt }) => {
+            if (attempt > 1) return undefined;
+            life.isDead = true;
+            return never<void>();
+          },
+        })
+        .event('sent', { timeoutMs: 500 }) as unknown as Open;
+    const life: Life = { isDead: false };
+    const def = define(life);
+    const first = own.runner([def], { store: storeOf(own.store, life) });
+    await first.start(def, 1, { id: 'x' });
+    await first.signal('x', 'paid', 5);
+    void first.work();
+    await own.pass(3000);
+    expect(life.isDead).toBe(true);
+    await own.pass(LEASE_MS);
+    await own.runner([define({ isDead: false })]).recover();
+    await own.pass(10);
+    const log = (await own.store.load('x'))!.log.map(({ type, path, attempt }) => `${type} ${path} ${attempt}`);
+    expect(log.filter((line) => !line.startsWith('waiting paid'))).toEqual([
+      'completed paid 0',
+      'completed a 1',
+      'waiting sent 0',
+      'failed sent 1',
+      'compensating sent 0',
+      'compensation-failed a 1',
+      'compensated a 2',
+    ]);
+    expect((await own.store.get(['x']))[0]!.status).toBe('compensated');
+  });
+
+  it('names what a step emits that cannot be kept', async () => {
+    const own = bed();
+    const def = saga('order').step('a', { run: ({ emit }) => emit('topic', () => 1) });
+    const handle = await own.runner([def]).start(def, undefined);
+    await expect(handle.result()).rejects.toMatchObject({ cause: { path: 'a topic' } });
+  });
+
+  it('takes a connection that broke within an atomic step for a fault of the store, and every other error for the step’s', async () => {
+    for (const [error, isFault] of [
+      [broken(), true],
+      [new Error('Connection terminated unexpectedly'), true],
+      [new Error('no Connection terminated'), false],
+      [undefined, false],
+    ] as const) {
+      const own = bed();
+      const attempts: number[] = [];
+      const def = saga('order').step('a', {
+        atomic: true,
+        run: ({ attempt }) => {
+          attempts.push(attempt);
+          if (attempts.length === 1) throw error;
+          return 1;
+        },
+      });
+      const handle = await own.runner([def]).start(def, undefined);
+      const result = handle.result();
+      result.catch(() => {});
+      await own.pass(100);
+      if (isFault) expect(await result).toEqual({ a: 1 });
+      else await expect(result).rejects.toMatchObject({ step: 'a', cause: error });
+      expect(attempts).toEqual(isFault ? [1, 1] : [1]);
+    }
+  });
 });

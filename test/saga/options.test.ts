@@ -57,6 +57,23 @@ describe('a definition', () => {
       () => open().parallel('a', {}, { compensation: 'x' as never }),
       /^a.compensation must be/,
     ],
+    [
+      'a compensation in a group of a child after the pivot',
+      () => pivot().child('a', open().parallel('g', { b: step(undo) }) as never, () => 1 as never),
+      /^b\.compensate must be/,
+    ],
+    [
+      'a compensation after a child that ends with a retriable group',
+      () =>
+        (
+          open().child(
+            'a',
+            open().parallel('g', { b: step({ kind: 'retriable' }) }) as never,
+            () => 1 as never,
+          ) as unknown as Any
+        ).step('c', step(undo)),
+      /^c.* must be/,
+    ],
     ['a child that is none', () => open().child('a', {} as never, () => 1 as never), /^a must be a saga/],
     ['a sleep that is none', () => open().sleep('a', -1), /^a.ms must be/],
     ['a name of 201 characters', () => saga('a'.repeat(201)), /^name must be/],

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Saga } from '../../src/saga/index.ts';
 import { SagaRefusal, saga } from '../../src/saga/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
+import { countingSignal } from '../support/counting-signal.ts';
 import { flush, outcomeOf } from '../support/gate.ts';
 import { broken, reports } from './kit.ts';
 
@@ -130,5 +132,20 @@ describe('a saga without a store', () => {
       await def.run().catch(() => {});
       expect(outcome).toBe(isUnknown ? 'unknown' : undefined);
     }
+  });
+
+  it('listens to the signal it is given once, however many steps, branches and attempts there are', async () => {
+    const counting = countingSignal();
+    let def = saga('order') as Saga<void, unknown>;
+    for (let k = 0; k < 15; k++) def = def.step(`s${k}`, { run: ({ signal }) => signal.aborted });
+    const flaky = {
+      run: ({ attempt }: { readonly attempt: number }) => {
+        if (attempt < 15) throw new Error('again');
+      },
+      retry: { maxAttempts: 15, baseDelayMs: 0 },
+    };
+    def = def.parallel('p', Object.fromEntries(Array.from({ length: 15 }, (_, k) => [`b${k}`, flaky])));
+    await def.run(undefined, { signal: counting.signal });
+    expect([counting.peak, counting.listeners]).toEqual([1, 0]);
   });
 });

@@ -94,4 +94,37 @@ describe('resolve', () => {
     expect(await runner.resolve('x', 'c')).toBe(true);
     await expect(runner.handle('x').result()).rejects.toMatchObject({ code: 'ERR_SAGA_COMPENSATED', step: 'd' });
   });
+
+  it('gives what is still broken a fresh budget, and is in the log beside what a retry by hand leaves there', async () => {
+    const own = bed();
+    const calls: string[] = [];
+    const fails = (name: string) => (): never => {
+      calls.push(name);
+      throw new Error('broken');
+    };
+    const twice = { onExhausted: 'continue', compensationRetry: { maxAttempts: 2, baseDelayMs: 0 } } as const;
+    const def = saga('order')
+      .step('b', { run: () => 2, compensate: fails('b'), ...twice })
+      .step('c', { run: () => 3, compensate: fails('c'), ...twice })
+      .step('d', { run: refuse });
+    const runner = own.runner([def]);
+    const stuck = (await runner.start(def, undefined, { id: 'x' })).result();
+    stuck.catch(() => {});
+    await own.pass(10);
+    await expect(stuck).rejects.toMatchObject({ code: 'ERR_SAGA_STUCK', step: 'c' });
+    expect(own.events.at(-1)).toMatchObject({ type: 'stuck', id: 'x', name: 'order', error: { step: 'c' } });
+    await runner.resolve('x', 'c');
+    await own.pass(10);
+    await expect(runner.handle('x').result()).rejects.toMatchObject({ step: 'b' });
+    await runner.retry('x');
+    await own.pass(10);
+    await expect(runner.handle('x').result()).rejects.toMatchObject({ step: 'b' });
+    expect(calls).toEqual(['c', 'c', 'b', 'b', 'b', 'b', 'b', 'b']);
+    expect(own.events.filter(({ type }) => type === 'resumed').length).toBe(2);
+    const byHand = (await runner.history('x')).filter(({ type }) => type === 'resolved' || type === 'retried');
+    expect(byHand.map(({ type, path, data }) => [type, path, data])).toEqual([
+      ['resolved', 'c', '{"$undefined":0}'],
+      ['retried', '', null],
+    ]);
+  });
 });

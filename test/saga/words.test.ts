@@ -20,20 +20,20 @@ import {
 import { bed } from './kit.ts';
 
 describe('an error of a saga', () => {
-  it.each<[string, Error]>([
-    ['SagaRefusal: no', new SagaRefusal('no')],
-    ['SagaLockedError: k is locked by saga x', new SagaLockedError('k', 'x')],
-    ['SagaCompensatedError: saga x is undone: step a/b failed', new SagaCompensatedError('x', 'a/b', 1)],
-    ['SagaCompensatedError: saga x is undone: it was cancelled', new SagaCompensatedError('x', '', 1)],
-    ['SagaStuckError: saga x is stuck at a', new SagaStuckError('x', 'a', 1)],
-    ['SagaCancelledError: cancelled: why', new SagaCancelledError('why')],
-    ['SagaCancelledError: cancelled', new SagaCancelledError('')],
-    ['SagaConflictError: saga x exists with another definition or input', new SagaConflictError('x')],
-    ['LeaseLostError: this worker has no lease any more, or is closed', new LeaseLostError()],
-    ['StepTimeoutError: step a took longer than 5 ms', new StepTimeoutError('a', 5)],
-    ['SerializationError: a.b cannot be stored: it is a symbol', new SerializationError('a.b', 'it is a symbol')],
-  ])('says what has happened: %s', (text, error) => {
-    expect(String(error)).toBe(text);
+  it.each<[string, () => Error]>([
+    ['SagaRefusal: no', () => new SagaRefusal('no')],
+    ['SagaLockedError: k is locked by saga x', () => new SagaLockedError('k', 'x')],
+    ['SagaCompensatedError: saga x is undone: step a/b failed', () => new SagaCompensatedError('x', 'a/b', 1)],
+    ['SagaCompensatedError: saga x is undone: it was cancelled', () => new SagaCompensatedError('x', '', 1)],
+    ['SagaStuckError: saga x is stuck at a', () => new SagaStuckError('x', 'a', 1)],
+    ['SagaCancelledError: cancelled: why', () => new SagaCancelledError('why')],
+    ['SagaCancelledError: cancelled', () => new SagaCancelledError('')],
+    ['SagaConflictError: saga x exists with another definition or input', () => new SagaConflictError('x')],
+    ['LeaseLostError: this worker has no lease any more, or is closed', () => new LeaseLostError()],
+    ['StepTimeoutError: step a took longer than 5 ms', () => new StepTimeoutError('a', 5)],
+    ['SerializationError: a.b cannot be stored: it is a symbol', () => new SerializationError('a.b', 'it is a symbol')],
+  ])('says what has happened: %s', (text, make) => {
+    expect(String(make())).toBe(text);
   });
 });
 
