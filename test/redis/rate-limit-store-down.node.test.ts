@@ -73,6 +73,36 @@ describe('a store that hangs', () => {
     expect(sends).toBe(4);
   });
 
+  it('is tried by one call at a time, also when an older call ends meanwhile', async () => {
+    const clock = createVirtualClock();
+    const [older, trial] = [gate<unknown>(), gate<unknown>()];
+    const replies = [
+      older.promise,
+      ...Array.from({ length: 3 }, () => Promise.reject(new Error('gone'))),
+      trial.promise,
+    ];
+    for (const reply of replies) reply.catch(() => {});
+    let sends = 0;
+    const limiter = redisRateLimiter(() => replies[sends++]!, hourly, {
+      clock,
+      timeoutMs: 10_000,
+      cooldownMs: 1_000,
+      onStoreError: 'allow',
+    });
+    const calls = ['older', 'a', 'b', 'c'].map((key) => limiter.consume(key));
+    await Promise.all(calls.slice(1));
+    await clock.advance(1_000);
+    calls.push(limiter.consume('trial'));
+    await flush();
+    expect(sends).toBe(5);
+    older.fail(new Error('gone'));
+    await calls[0];
+    await clock.advance(1_000);
+    expect([(await limiter.consume('d')).source, sends]).toEqual(['fallback', 5]);
+    trial.fail(new Error('gone'));
+    await Promise.all(calls);
+  });
+
   it('gets no call twice, and what comes too late changes nothing', async () => {
     const clock = createVirtualClock();
     const late = gate<unknown>();
