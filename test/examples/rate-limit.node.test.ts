@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { flush } from '../support/gate.ts';
 import { childrenOf, untilGone } from '../support/pids.ts';
@@ -77,6 +79,16 @@ describe.skipIf(!canRunTypeScript)('the rate-limit demo', () => {
     expect(children.length).toBeGreaterThan(1);
     await demo.kill();
     for (const pid of children) await untilGone(pid);
+  });
+
+  it('ends a server whose parent is gone before it has found Redis', async () => {
+    const server = fileURLToPath(new URL('../../docs/examples/rate-limit/server-process.ts', import.meta.url));
+    const parent = `const { fork } = require('node:child_process');
+      console.log(fork(${JSON.stringify(server)}, ['/nowhere.sock'], { execArgv: [] }).pid);
+      process.kill(process.pid, 'SIGKILL');`;
+    const { stdout } = spawnSync(process.execPath, ['-e', parent], { encoding: 'utf8' });
+    expect(Number(stdout)).toBeGreaterThan(0);
+    await untilGone(Number(stdout));
   });
 
   it('explains itself', async () => {

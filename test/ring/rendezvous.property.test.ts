@@ -16,7 +16,9 @@ function drawOf(id: string, key: string, seed: number): number {
 describe('createRendezvous', () => {
   it('ranks nodes by the logarithm of a number of each, divided by the weight', () => {
     fc.assert(
-      fc.property(nodeLists(), seeds, fc.array(anyKey, { minLength: 1, maxLength: 3 }), (nodes, seed, some) => {
+      fc.property(nodeLists(), seeds, fc.array(anyKey, { minLength: 1, maxLength: 3 }), (all, seed, some) => {
+        // Of smaller weights the quotients are infinite, and nodes go by their own order.
+        const nodes = all.filter(({ weight = 1 }) => weight === 0 || weight > 1e-300);
         const rendezvous = createRendezvous({ nodes, seed });
         const live = nodes.filter(({ weight = 1 }) => weight > 0);
         for (const key of some) {

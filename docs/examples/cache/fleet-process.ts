@@ -2,9 +2,11 @@
  * The other process of the fleet: `node fleet-process.ts SOCKET`, the Unix socket of a Redis server. Reads what its
  * parent asks it to, and asks its parent, who is the origin, for what nobody has. Ends with it.
  */
+import { endWithParent } from '../end-with-parent.ts';
 import type { FromChild, ToChild } from './fleet-cache.ts';
 import { joinFleet } from './fleet-cache.ts';
 
+endWithParent();
 const [path = ''] = process.argv.slice(2);
 const loads = new Map<number, (version: number) => void>();
 let asked = 0;
@@ -22,6 +24,5 @@ process.on('message', async (message: ToChild) => {
     loads.delete(message.loaded);
   } else send({ read: message.read, version: await cache.getOrLoad(message.key) });
 });
-process.on('disconnect', () => process.exit());
 await cache.ready();
 send({ isReady: true });

@@ -4,12 +4,13 @@
  */
 import { createClient } from 'redis';
 import { fromNodeRedis, redisRateLimiter } from '../../../src/redis/index.ts';
+import { endWithParent } from '../end-with-parent.ts';
 import { policy, serve } from './server.ts';
 
+endWithParent();
 const [path = ''] = process.argv.slice(2);
 const client = createClient({ socket: { path, tls: false } });
 client.on('error', (error) => console.error(String(error)));
 await client.connect();
 const { url } = await serve(redisRateLimiter(fromNodeRedis(client), policy));
-process.on('disconnect', () => process.exit());
 process.send?.(url);
