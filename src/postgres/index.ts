@@ -25,4 +25,4 @@ export type { PostgresRateLimiterOptions } from './rate-limit.ts';
 export { postgresWorkerLeaseStore } from './worker-lease.ts';
 export type { PostgresWorkerLeaseStoreOptions } from './worker-lease.ts';
 export { postgresSagaStore } from './saga-store.ts';
-export type { PostgresSagaStore, PostgresSagaStoreOptions } from './saga-store.ts';
+export type { PostgresSagaStore, PostgresSagaStoreOptions } from './saga-store-options.ts';

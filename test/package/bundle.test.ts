@@ -58,7 +58,8 @@ const neighbours: Readonly<Record<string, string>> = {
   'circuit-breaker consecutiveFailures': 'trip-rule',
   'circuit-breaker countWindow': 'count-window window-rule',
   'circuit-breaker timeWindow': 'time-window window-rule',
-  'circuit-breaker createCircuitBreaker': 'breaker breaker-options chronicle circuit-breaker errors snapshot state-machine',
+  'circuit-breaker createCircuitBreaker':
+    'breaker breaker-options chronicle circuit-breaker errors snapshot state-machine',
   'policy chaos': 'chaos',
   'policy createBulkhead': 'bulkhead bulkhead-map errors',
   'policy createRetryBudget': 'retry-budget',
