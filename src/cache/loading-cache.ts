@@ -1,5 +1,6 @@
 import { keepAlive } from '../core/clock.ts';
 import { guarded } from '../core/errors.ts';
+import { resolved } from '../core/resolved.ts';
 import type { OnOver } from '../singleflight/flight.ts';
 import { outcomeOf, startBatch } from './batch.ts';
 import type { BatchLoader, CacheStats, Loader, LoadOptions, LoadResult } from './cache-options.ts';
@@ -237,11 +238,6 @@ export class LoadingCache<K, V> extends SyncCache<K, V> {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-/** What `Promise.resolve` does, in 6 % fewer instructions of a whole read: it is called for every hit. */
-async function resolved<V>(value: V): Promise<V> {
-  return value;
 }
 
 /** Starts a load, or leaves it to the batch that it belongs to. */

@@ -29,6 +29,7 @@ export class Floor<T> extends Premises<T> {
     this.isStarted = true;
     if (this.queue.length > 0 || this.#closing) return undefined;
     const nowMs = this.now();
+    if (!this.health.hasRules) return this.#takeAny(nowMs, borrower);
     // As many as there are now: those that replace bad ones meanwhile may be as bad, without end.
     for (let looks = this.idle.length; looks > 0; looks--) {
       const entry = this.#nextIdle();
@@ -47,6 +48,16 @@ export class Floor<T> extends Premises<T> {
       if (verdict !== 'test') this.workshop.destroy(entry, verdict);
     }
     return undefined;
+  }
+
+  /** A lease at once, where no rule asks in what state a resource is. */
+  #takeAny(nowMs: number, borrower: Error | undefined): Lease<T> | undefined {
+    const entry = this.#nextIdle();
+    if (!entry) return undefined;
+    this.idle.remove(entry);
+    const lease = this.#lend(entry, nowMs, borrower, nowMs);
+    if (this.idle.length < this.minIdle) this.pump();
+    return lease;
   }
 
   #isProvenNow(entry: Entry<T>): boolean {

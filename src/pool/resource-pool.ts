@@ -1,5 +1,6 @@
 import { amount, integer, refuse } from '../core/check.ts';
 import { guarded } from '../core/errors.ts';
+import { resolved } from '../core/resolved.ts';
 import type { WaitOptions } from '../core/wait-queue.ts';
 import { PoolError } from './errors.ts';
 import { Floor } from './floor.ts';
@@ -45,7 +46,7 @@ export class ResourcePool<T> implements Pool<T>, Desk {
     const borrower = this.#borrower();
     if (!options) {
       const lease = this.#floor.take(true, borrower);
-      return lease ? Promise.resolve(lease) : this.#wait({}, borrower);
+      return lease ? resolved(lease) : this.#wait({}, borrower);
     }
     try {
       checkAcquire(options);
@@ -53,7 +54,7 @@ export class ResourcePool<T> implements Pool<T>, Desk {
       return Promise.reject(error);
     }
     const lease = options.signal?.aborted ? undefined : this.#floor.take(true, borrower);
-    return lease ? Promise.resolve(lease) : this.#wait(options, borrower);
+    return lease ? resolved(lease) : this.#wait(options, borrower);
   }
 
   tryAcquire(): Lease<T> | undefined {
