@@ -71,15 +71,20 @@ async function countArea(area: string): Promise<Record<string, number>> {
   try {
     const counted: Record<string, number> = {};
     for (const one of hot) {
-      // The peers' figures are no matter of a gate.
-      const ours = one.subjects.filter(({ name }) => name === 'holdfast');
-      const { subjects } = await takeInstructions({ ...one, subjects: ours, measures: [] }, folder);
-      if (subjects[0]) counted[one.name] = Math.round(subjects[0].median);
+      const { subjects } = await takeInstructions({ ...one, subjects: oursOf(one), measures: [] }, folder);
+      for (const { name, median } of subjects)
+        counted[name === 'holdfast' ? one.name : `${one.name}: ${name}`] = Math.round(median);
     }
     return counted;
   } finally {
     removeWorkspace(folder);
   }
+}
+
+/** The subject that a case is about; the peers' figures are no matter of a gate. */
+function oursOf({ subjects }: LoopCase): LoopCase['subjects'] {
+  const main = subjects.filter(({ name }) => name === 'holdfast');
+  return main.length > 0 ? main : subjects.filter(({ name }) => /^(?:holdfast|diagnostics)\b/.test(name));
 }
 
 /** Says of each case how it stands, and how many failed. */
