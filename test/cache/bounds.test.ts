@@ -214,7 +214,7 @@ describe('callbacks that judge a value', () => {
         const given = {
           ...options,
           ...(name === 'weigher' ? { weigher: judge } : {}),
-          ...(name === 'ttlMs' ? { ttlMs: (_: string, value: number) => judge(value) } : {}),
+          ...(name === 'ttlMs' ? { ttlMs: (_: string, value: number) => judge(value) * 1_000 } : {}),
           ...(name === 'tags' ? { tags: (_: string, value: number) => [`${judge(value)}`] } : {}),
         };
         const { cache, removals } = watched({ maxWeight: 10, ...given });
