@@ -1,22 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { CacheOptions, RemovalCause } from '../../src/cache/index.ts';
 import { createCache, lru, tinyLfu } from '../../src/cache/index.ts';
 import { hostileKeys } from '../support/arbitraries.ts';
 import { flush } from '../support/gate.ts';
-
-type Removal = [key: string, value: unknown, cause: RemovalCause];
-
-function watched(options: Partial<CacheOptions<string, number>>): {
-  cache: ReturnType<typeof createCache<string, number>>;
-  removals: Removal[];
-} {
-  const removals: Removal[] = [];
-  const cache = createCache<string, number>({ onRemoval: (...removal) => void removals.push(removal), ...options });
-  return { cache, removals };
-}
-
-/** The weight of a value is the value. */
-const weigher = (value: number): number => value;
+import { watched, weigher } from './watched.ts';
 
 describe('a key', () => {
   it('is told from others as in a Map, whatever it is made of', async () => {

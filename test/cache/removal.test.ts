@@ -1,22 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { CacheOptions, RemovalCause } from '../../src/cache/index.ts';
+import type { RemovalCause } from '../../src/cache/index.ts';
 import { createCache, lru } from '../../src/cache/index.ts';
 import { flush } from '../support/gate.ts';
 import { timedCache } from './origin.ts';
-
-type Removal = [key: string, value: unknown, cause: RemovalCause];
-
-function watched(options: Partial<CacheOptions<string, number>>): {
-  cache: ReturnType<typeof createCache<string, number>>;
-  removals: Removal[];
-} {
-  const removals: Removal[] = [];
-  const cache = createCache<string, number>({ onRemoval: (...removal) => void removals.push(removal), ...options });
-  return { cache, removals };
-}
-
-/** The weight of a value is the value. */
-const weigher = (value: number): number => value;
+import type { Removal } from './watched.ts';
+import { watched, weigher } from './watched.ts';
 
 describe('onRemoval', () => {
   it('is told once of each value that was written, and why it left', async () => {
