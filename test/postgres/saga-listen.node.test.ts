@@ -129,11 +129,15 @@ describe.skipIf(!available || !canRunTypeScript)('wake-ups through PostgreSQL', 
     const heard: string[] = [];
     const client = new pg.Client(server.url);
     await client.connect();
+    ends.push(() => client.end());
     client.on('notification', ({ payload }) => heard.push(payload!));
     await client.query('LISTEN holdfast_saga');
     const runner = runnerOf(undefined);
-    await runner.start(wait, undefined, { id: 'x' });
+    const paid = await runner.start(wait, undefined, { id: 'x' });
+    // What comes before a saga has let go of its worker is told to all when it does so, and then somebody may listen.
+    await until(async () => (await runner.get('x'))!.worker === null);
     await runner.signal('x', 'paid', 1);
+    expect(await paid.result()).toEqual({ paid: 1 });
     const listening = runnerOf(viaPg());
     const steps = await listening.start(nap, undefined, { id: 'y' });
     await until(async () => (await listening.get('y'))!.worker === null);
@@ -144,7 +148,6 @@ describe.skipIf(!available || !canRunTypeScript)('wake-ups through PostgreSQL', 
     await client.query(`NOTIFY holdfast_saga, 'last'`);
     await until(() => heard.includes('last'));
     expect(heard).toEqual(['', 'last']);
-    await client.end();
   }, 30_000);
 
   it('comes back after its connection was lost, and asks for what it may have missed', async () => {
