@@ -22,6 +22,7 @@ export default defineConfig({
     // Most suites of Node wait for other processes: two at once, also where vitest would take one.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     setupFiles: ['test/support/setup.ts'],
-    testTimeout: 20_000,
+    // More runs a property (HOLDFAST_RUNS) may take more time.
+    testTimeout: 20_000 * Math.max(1, Number(process.env['HOLDFAST_RUNS'] ?? 100) / 100),
   },
 });
