@@ -126,6 +126,7 @@ describe.skipIf(!redisAvailability().available).each(Object.entries(clients))(
       const local = createRateLimiter(fixedWindow({ limit: 2, windowMs: 3_600_000 }));
       const limiter = redisRateLimiter(send, hourly, { timeoutMs: 100, cooldownMs: 50, onStoreError: local });
       await untilStore(limiter);
+      local.reset('k');
       redis.freeze();
       const frozen: boolean[] = [];
       for (let k = 0; k < 5; k++) frozen.push((await limiter.consume('k')).allowed);

@@ -32,7 +32,6 @@ describe.skipIf(!available)('redisSagaStore when things fail', () => {
       await using server = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
       const { ids } = await crashRun(
         () => `redis ${server.port}`,
-        6,
         async ([a, b], untilEffects) => {
           await untilEffects(15);
           await a!.kill();

@@ -14,7 +14,6 @@ describe.skipIf(!canRunTypeScript)('sagas of several processes in one file of SQ
       let charges = new Map<string, string>();
       const run = await crashRun(
         (folder) => `sqlite ${(path = join(folder, 'sagas.db'))}`,
-        2,
         async ([a, b], untilEffects) => {
           await untilEffects(20);
           await a!.kill();
