@@ -65,7 +65,7 @@ describe.skipIf(!available)('postgresRateLimiter', () => {
       ...client,
       query: (text, params) => (statements.push(text), client.query(text, params)),
     };
-    const limiter = postgresRateLimiter(counting, kinds, { table: 'counted' });
+    const limiter = postgresRateLimiter(counting, kinds, { table: 'counted', timeoutMs: 10_000 });
     await limiter.consume('k');
     statements.length = 0;
     await limiter.consume('k');
@@ -96,7 +96,7 @@ describe.skipIf(!available)('postgresRateLimiter', () => {
 
   it('writes nothing when it refuses, nor when it only looks', async () => {
     const table = 'unwritten';
-    const limiter = postgresRateLimiter(client, hourly, { table, denyCache: false });
+    const limiter = postgresRateLimiter(client, hourly, { table, denyCache: false, timeoutMs: 10_000 });
     await limiter.consume('k', 5);
     const version = async (): Promise<unknown> =>
       client.query(`SELECT xmin::text, xmax::text, version::text FROM ${table}`, []);
@@ -120,14 +120,17 @@ describe.skipIf(!available)('postgresRateLimiter', () => {
 
   it('has no row for a key that was only reset', async () => {
     const table = 'unused';
-    const limiter = postgresRateLimiter(client, hourly, { table });
+    const limiter = postgresRateLimiter(client, hourly, { table, timeoutMs: 10_000 });
     await limiter.reset('never used');
     expect(await rows(table)).toBe(0);
   });
 
   it('keeps a row for as long as the longest of its policies', async () => {
     const soon = fixedWindow({ limit: 5, windowMs: 20, name: 'soon' });
-    const limiter = postgresRateLimiter(client, [soon, hourly, { ...soon, name: 'last' }], { table: 'several' });
+    const limiter = postgresRateLimiter(client, [soon, hourly, { ...soon, name: 'last' }], {
+      table: 'several',
+      timeoutMs: 10_000,
+    });
     await limiter.consume('k');
     expect(await rows('several', `expires_ms > extract(epoch FROM clock_timestamp()) * 1000 + ${HOUR} - 10000`)).toBe(
       1,
@@ -138,16 +141,18 @@ describe.skipIf(!available)('postgresRateLimiter', () => {
     const failure = Object.assign(new Error('gone'), { code: '57P01' });
     let sends = 0;
     const failing: SqlClient = { ...client, query: () => (sends++, Promise.reject(failure)) };
-    await expect(postgresRateLimiter(failing, hourly, { table: 'counted' }).consume('k')).rejects.toBe(failure);
+    await expect(
+      postgresRateLimiter(failing, hourly, { table: 'counted', timeoutMs: 10_000 }).consume('k'),
+    ).rejects.toBe(failure);
     expect(sends).toBe(1);
   });
 
   it('is shared by limiters of the same policies and by no others', async () => {
     const table = 'shared';
-    await postgresRateLimiter(client, hourly, { table }).consume('k', 5);
-    expect((await postgresRateLimiter(client, hourly, { table }).consume('k')).allowed).toBe(false);
+    await postgresRateLimiter(client, hourly, { table, timeoutMs: 10_000 }).consume('k', 5);
+    expect((await postgresRateLimiter(client, hourly, { table, timeoutMs: 10_000 }).consume('k')).allowed).toBe(false);
     const other = { ...hourly, name: 'other' };
-    expect((await postgresRateLimiter(client, other, { table }).consume('k', 5)).allowed).toBe(true);
+    expect((await postgresRateLimiter(client, other, { table, timeoutMs: 10_000 }).consume('k', 5)).allowed).toBe(true);
     expect(await rows(table)).toBe(2);
   });
 
@@ -176,8 +181,8 @@ describe.skipIf(!available)('postgresRateLimiter', () => {
       },
     };
     const bucket = tokenBucket({ limit: 5, periodMs: HOUR });
-    const resent = postgresRateLimiter(doubling, bucket, { table: 'resent' });
-    const plain = postgresRateLimiter(client, bucket, { table: 'resent' });
+    const resent = postgresRateLimiter(doubling, bucket, { table: 'resent', timeoutMs: 10_000 });
+    const plain = postgresRateLimiter(client, bucket, { table: 'resent', timeoutMs: 10_000 });
     await plain.peek('k');
     const reservation = await resent.reserve('k', 2);
     expect((await plain.peek('k', 0)).remaining).toBe(1);
@@ -186,12 +191,16 @@ describe.skipIf(!available)('postgresRateLimiter', () => {
   });
 
   it('hands out leases that were taken before', async () => {
-    const limiter = postgresRateLimiter(client, hourly, { table: 'leased', lease: { units: 4, ttlMs: 60_000 } });
+    const limiter = postgresRateLimiter(client, hourly, {
+      table: 'leased',
+      lease: { units: 4, ttlMs: 60_000 },
+      timeoutMs: 10_000,
+    });
     const calls = await Promise.all(Array.from({ length: 9 }, () => limiter.consume('k')));
     expect(calls.filter(({ allowed }) => allowed).length).toBe(5);
     await limiter.consume('other');
     await limiter.close();
-    const observer = postgresRateLimiter(client, hourly, { table: 'leased' });
+    const observer = postgresRateLimiter(client, hourly, { table: 'leased', timeoutMs: 10_000 });
     expect((await observer.peek('other', 0)).remaining).toBe(4);
   });
 

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PostgresJsLike, SqlClient, SqlQuery } from '../../src/postgres/index.ts';
@@ -6,6 +6,7 @@ import { fromPg, fromPostgresJs, postgresSagaStore } from '../../src/postgres/in
 import type { SagaWrite } from '../../src/saga/index.ts';
 import { postgresAvailability, startPostgres } from '../support/postgres.ts';
 import type { PostgresServer } from '../support/postgres.ts';
+import { poolTo } from './saga-world.ts';
 
 const { available } = postgresAvailability();
 
@@ -32,8 +33,7 @@ describe.skipIf(!available)('a transaction whose session the server ends', () =>
   }
 
   it('rejects through pg, brings nothing down, and leaves no listener behind', async () => {
-    const pool = new pg.Pool({ connectionString: server.url, max: 1 });
-    pool.on('error', () => {});
+    const pool = poolTo(server.url, 1);
     const client = fromPg(pool);
     await expect(lose(client)).rejects.toThrow();
     expect(await client.transaction((query) => query(`SELECT 'alive' AS state`, []))).toEqual([{ state: 'alive' }]);
@@ -49,8 +49,7 @@ describe.skipIf(!available)('a transaction whose session the server ends', () =>
   });
 
   it('rejects with the error of its function, also where rolling back fails', async () => {
-    const pool = new pg.Pool({ connectionString: server.url, max: 1 });
-    pool.on('error', () => {});
+    const pool = poolTo(server.url, 1);
     const reason = new Error('mine');
     const lost = lose({
       ...fromPg(pool),
@@ -95,7 +94,7 @@ describe.skipIf(!available)('a transaction that has ended', () => {
   }
 
   it('refuses what its function still sends, through pg and postgres.js', async () => {
-    const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+    const pool = poolTo(server.url, 1);
     await refusesAfterwards(fromPg(pool));
     await pool.end();
     const sql = postgres(server.url, { max: 1 });
@@ -105,7 +104,7 @@ describe.skipIf(!available)('a transaction that has ended', () => {
   });
 
   it('refuses an atomic step that was left behind, whatever the client lets pass', async () => {
-    const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+    const pool = poolTo(server.url, 1);
     const queryOf =
       (runner: Pick<pg.Pool, 'query'>): SqlQuery =>
       async (text, params) =>

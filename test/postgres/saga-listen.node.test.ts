@@ -130,6 +130,7 @@ describe.skipIf(!available || !canRunTypeScript)('wake-ups through PostgreSQL', 
     const client = new pg.Client(server.url);
     await client.connect();
     ends.push(() => client.end());
+    client.on('error', () => {});
     client.on('notification', ({ payload }) => heard.push(payload!));
     await client.query('LISTEN holdfast_saga');
     const runner = runnerOf(undefined);
