@@ -71,13 +71,16 @@ export class BitFilter implements BloomFilter {
 
   hasAll(keys: ArrayLike<BloomKey>, out: Uint8Array = new Uint8Array(keys.length)): Uint8Array {
     if (out.length < keys.length) throw new RangeError(`out must hold ${keys.length} results, got ${out.length}`);
-    const batch = (this.#batch ??= Array.from({ length: BATCH }, newHash128));
+    // Taken for the time of the call: what reads the keys may ask this filter too.
+    const batch = this.#batch ?? Array.from({ length: BATCH }, newHash128);
+    this.#batch = undefined;
     for (let from = 0; from < keys.length; from += BATCH) {
       const count = Math.min(BATCH, keys.length - from);
       for (let at = 0; at < count; at++) this.#hashInto(batch[at]!, keys[from + at]!);
       for (let at = 0; at < count; at++) touch(this.#bits, batch[at]!);
       for (let at = 0; at < count; at++) out[from + at] = testBits(this.#bits, batch[at]!) ? 1 : 0;
     }
+    this.#batch = batch;
     return out;
   }
 
