@@ -59,7 +59,7 @@ export interface FuseShape {
 export function createBinaryFuse(keys: Iterable<BloomKey>, options: BinaryFuseOptions = {}): StaticFilter {
   const { bits = 8 } = options;
   if (bits !== 8 && bits !== 16) refuse('bits', '8 or 16', bits);
-  const { shape, slots } = buildFuse(Array.from(keys), bits);
+  const { shape, slots } = buildFuse([...keys], bits);
   return new FuseFilter(shape, slots);
 }
 
