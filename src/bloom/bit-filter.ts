@@ -100,7 +100,7 @@ export class BitFilter implements BloomFilter {
     return measure(this.words, this.header);
   }
 
-  toBytes(): Uint8Array {
+  toBytes(): ReturnType<typeof Uint8Array.of> {
     const bytes = new Uint8Array(this.byteLength);
     bytes.set(new Uint8Array(this.buffer, 0, HEADER));
     const view = new DataView(bytes.buffer, HEADER);

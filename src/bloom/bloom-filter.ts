@@ -63,8 +63,11 @@ export interface BloomFilter {
   clear(): void;
   /** O(bits). */
   stats(): BloomStats;
-  /** The whole filter, versioned and with checksums; the same for the same options and keys, everywhere. */
-  toBytes(): Uint8Array;
+  /**
+   * The whole filter, versioned and with checksums; the same for the same options and keys, everywhere. A Uint8Array
+   * over memory of its own, as `Blob`, `Response` and Web Crypto want it.
+   */
+  toBytes(): ReturnType<typeof Uint8Array.of>;
 }
 
 /**
