@@ -104,7 +104,8 @@ export class BitFilter implements BloomFilter {
     const bytes = new Uint8Array(this.byteLength);
     bytes.set(new Uint8Array(this.buffer, 0, HEADER));
     const view = new DataView(bytes.buffer, HEADER);
-    this.words.forEach((word, at) => view.setInt32(4 * at, word, true));
+    const { words } = this;
+    for (let at = 0; at < words.length; at++) view.setInt32(4 * at, words[at]!, true);
     writeWords(bytes.buffer, bytes.length - TRAILER, checksum(bytes.subarray(HEADER, -TRAILER)));
     return bytes;
   }
