@@ -26,7 +26,7 @@ export interface BloomStats {
   readonly estimatedCount: number;
   /** Share of absent keys that are reported as present now. */
   readonly estimatedFalsePositiveRate: number;
-  /** Whether more keys are in than the filter was made for, so that its rate is no longer kept. */
+  /** Whether by `estimatedCount` more keys are in than the filter was made for, so that its rate is no longer kept. */
   readonly saturated: boolean;
 }
 

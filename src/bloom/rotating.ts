@@ -36,7 +36,7 @@ export interface TimedStats {
   readonly estimatedCounts: readonly number[];
   /** Share of absent keys that are reported as present now. */
   readonly estimatedFalsePositiveRate: number;
-  /** Whether a generation holds more keys than the filter was made for. */
+  /** Whether by its estimate a generation holds more keys than the filter was made for. */
   readonly saturated: boolean;
 }
 
