@@ -71,13 +71,16 @@ export class BitFilter implements BloomFilter {
 
   hasAll(keys: ArrayLike<BloomKey>, out: Uint8Array = new Uint8Array(keys.length)): Uint8Array {
     if (out.length < keys.length) throw new RangeError(`out must hold ${keys.length} results, got ${out.length}`);
-    const batch = (this.#batch ??= Array.from({ length: BATCH }, newHash128));
+    // Taken for the time of the call: what reads the keys may ask this filter too.
+    const batch = this.#batch ?? Array.from({ length: BATCH }, newHash128);
+    this.#batch = undefined;
     for (let from = 0; from < keys.length; from += BATCH) {
       const count = Math.min(BATCH, keys.length - from);
       for (let at = 0; at < count; at++) this.#hashInto(batch[at]!, keys[from + at]!);
       for (let at = 0; at < count; at++) touch(this.#bits, batch[at]!);
       for (let at = 0; at < count; at++) out[from + at] = testBits(this.#bits, batch[at]!) ? 1 : 0;
     }
+    this.#batch = batch;
     return out;
   }
 
@@ -97,11 +100,12 @@ export class BitFilter implements BloomFilter {
     return measure(this.words, this.header);
   }
 
-  toBytes(): Uint8Array {
+  toBytes(): ReturnType<typeof Uint8Array.of> {
     const bytes = new Uint8Array(this.byteLength);
     bytes.set(new Uint8Array(this.buffer, 0, HEADER));
     const view = new DataView(bytes.buffer, HEADER);
-    this.words.forEach((word, at) => view.setInt32(4 * at, word, true));
+    const { words } = this;
+    for (let at = 0; at < words.length; at++) view.setInt32(4 * at, words[at]!, true);
     writeWords(bytes.buffer, bytes.length - TRAILER, checksum(bytes.subarray(HEADER, -TRAILER)));
     return bytes;
   }

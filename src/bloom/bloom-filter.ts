@@ -26,7 +26,7 @@ export interface BloomStats {
   readonly estimatedCount: number;
   /** Share of absent keys that are reported as present now. */
   readonly estimatedFalsePositiveRate: number;
-  /** Whether more keys are in than the filter was made for, so that its rate is no longer kept. */
+  /** Whether by `estimatedCount` more keys are in than the filter was made for, so that its rate is no longer kept. */
   readonly saturated: boolean;
 }
 
@@ -63,8 +63,11 @@ export interface BloomFilter {
   clear(): void;
   /** O(bits). */
   stats(): BloomStats;
-  /** The whole filter, versioned and with checksums; the same for the same options and keys, everywhere. */
-  toBytes(): Uint8Array;
+  /**
+   * The whole filter, versioned and with checksums; the same for the same options and keys, everywhere. A Uint8Array
+   * over memory of its own, as `Blob`, `Response` and Web Crypto want it.
+   */
+  toBytes(): ReturnType<typeof Uint8Array.of>;
 }
 
 /**

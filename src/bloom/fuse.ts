@@ -26,7 +26,7 @@ export interface StaticFilter {
   /** True for every key it was made of, and for a small share of others. */
   has(key: BloomKey): boolean;
   /** The whole filter, for {@link loadBinaryFuse}; the same for the same keys in any order. */
-  toBytes(): Uint8Array;
+  toBytes(): ReturnType<typeof Uint8Array.of>;
 }
 
 /** What tells a key's three slots and fingerprint. */
@@ -59,7 +59,7 @@ export interface FuseShape {
 export function createBinaryFuse(keys: Iterable<BloomKey>, options: BinaryFuseOptions = {}): StaticFilter {
   const { bits = 8 } = options;
   if (bits !== 8 && bits !== 16) refuse('bits', '8 or 16', bits);
-  const { shape, slots } = buildFuse(Array.from(keys), bits);
+  const { shape, slots } = buildFuse([...keys], bits);
   return new FuseFilter(shape, slots);
 }
 
@@ -147,7 +147,7 @@ class FuseFilter implements StaticFilter {
     return fingerprint === (hash.d & (2 ** bits - 1));
   }
 
-  toBytes(): Uint8Array {
+  toBytes(): ReturnType<typeof Uint8Array.of> {
     const { bits, count, hasher, segment, span } = this.#shape;
     const bytes = new Uint8Array(HEADER + this.byteLength);
     const view = new DataView(bytes.buffer);

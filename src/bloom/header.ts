@@ -56,17 +56,18 @@ export function readHeader(bytes: Uint8Array, { secret }: BloomHashOptions): Hea
   if (bytes.length !== length) {
     return damaged(`they are ${bytes.length} bytes where ${length} are said to be`);
   }
-  const isBlocked = view.getUint8(5) === 1;
-  const hashes = view.getUint8(6);
-  if (hashes < 1 || words < 1 || (isBlocked && words % (BLOCK / 32) > 0)) return damaged('their settings are none');
-  const isKeyed = view.getUint8(7) === KEYED;
+  const [layout, hashes, keyed] = [view.getUint8(5), view.getUint8(6), view.getUint8(7)];
+  const isBlocked = layout === 1;
+  if (layout > 1 || hashes < 1 || keyed > KEYED || words < 1 || (isBlocked && words % (BLOCK / 32) > 0))
+    return damaged('their settings are none');
+  const isKeyed = keyed === KEYED;
   if (isKeyed !== (secret !== undefined)) {
     return refuse('secret', isKeyed ? 'the one the filter was made with' : 'absent: the filter has none', secret);
   }
   const hasher = createHasher(secret ? { secret } : { seed: view.getUint32(8, true) });
   const [low, high] = checkValue(hasher.secret);
   if (low !== view.getUint32(32, true) || high !== view.getUint32(36, true)) {
-    return refuse('secret', 'the one the filter was made with', secret);
+    throw new RangeError('secret must be the one the filter was made with');
   }
   return {
     capacity: integer('capacity in bytes', view.getFloat64(16, true), 1),

@@ -51,7 +51,7 @@ export function checkValue(secret: SipKey | undefined): readonly [number, number
 
 export function createHasher({ seed, secret }: BloomHashOptions): Hasher {
   if (secret === undefined) {
-    const checked = integer('seed', seed ?? 0, 0, 2 ** 32 - 1);
+    const checked = integer('seed', seed === undefined ? 0 : seed, 0, 2 ** 32 - 1);
     return { seed: checked, secret: undefined, id: checked };
   }
   if (!(secret instanceof Uint8Array && secret.length === 8)) refuse('secret', 'a Uint8Array of eight bytes', secret);

@@ -6,13 +6,16 @@ import { createBloomFilter } from './bloom-filter.ts';
 import { ByHash } from './by-hash.ts';
 import type { BloomHashOptions, BloomKey, KeyHash } from './key.ts';
 import type { BloomSizeOptions } from './size.ts';
-import { checkRate } from './size.ts';
+import { checkFloor, checkWholeRate } from './size.ts';
 
 /** Options of {@link createRotatingBloom}. */
 export interface RotatingBloomOptions extends BloomSizeOptions, BloomHashOptions {
   /** Distinct keys added in any `windowMs`. */
   readonly capacity: number;
-  /** Share of absent keys that may be reported, all generations together; from 1e-12 up to below 1. */
+  /**
+   * Share of absent keys that may be reported, all generations together; from 1e-12 up to below 1, with a
+   * secret at least `(generations + 1) * capacity / 2^57`.
+   */
   readonly falsePositiveRate: number;
   /** How long a key is remembered at the least after its last add. */
   readonly windowMs: number;
@@ -33,7 +36,7 @@ export interface TimedStats {
   readonly estimatedCounts: readonly number[];
   /** Share of absent keys that are reported as present now. */
   readonly estimatedFalsePositiveRate: number;
-  /** Whether a generation holds more keys than the filter was made for. */
+  /** Whether by its estimate a generation holds more keys than the filter was made for. */
   readonly saturated: boolean;
 }
 
@@ -92,8 +95,10 @@ class GenerationFilter extends ByHash implements TimedFilter {
     this.#clock = clock;
     this.#periodMs =
       amount('windowMs', windowMs, 1, Number.MAX_SAFE_INTEGER) / integer('generations', generations, 1, 64);
-    const settings = { ...rest, falsePositiveRate: checkRate(falsePositiveRate) / (generations + 1) };
-    this.#filters = Array.from({ length: generations + 1 }, () => createBloomFilter(settings));
+    const length = generations + 1;
+    const settings = { ...rest, falsePositiveRate: checkWholeRate(falsePositiveRate) / length };
+    if (rest.secret) checkFloor(falsePositiveRate, rest.capacity * length);
+    this.#filters = Array.from({ length }, () => createBloomFilter(settings));
   }
 
   get byteLength(): number {
@@ -134,9 +139,12 @@ class GenerationFilter extends ByHash implements TimedFilter {
     this.#lastMs = now;
     const due = Math.floor(this.#elapsedMs / this.#periodMs);
     const { length } = this.#filters;
-    for (let next = Math.max(this.#generation + 1, due - length + 1); next <= due; next++) {
-      this.#filters[next % length]!.clear();
+    if (due - this.#generation < length) {
+      while (this.#generation < due) this.#filters[++this.#generation % length]!.clear();
+    } else {
+      // Nothing is left to be told apart by time, and no leap of a clock is too long to count from.
+      this.clear();
+      this.#elapsedMs = this.#generation = 0;
     }
-    this.#generation = due;
   }
 }

@@ -4,8 +4,8 @@ import type { BloomFilter } from './bloom-filter.ts';
 import { createBloomFilter } from './bloom-filter.ts';
 import { ByHash } from './by-hash.ts';
 import type { BloomHashOptions, BloomKey, KeyHash } from './key.ts';
-import type { BloomLayout } from './size.ts';
-import { bloomSize, checkRate, floorOf } from './size.ts';
+import type { BloomLayout, BloomSizeOptions } from './size.ts';
+import { bloomSize, checkWholeRate, floorOf } from './size.ts';
 
 /** Options of {@link createScalableBloom}. */
 export interface ScalableBloomOptions extends BloomHashOptions {
@@ -51,7 +51,7 @@ export interface GrowingStats {
 export interface GrowingFilter {
   /**
    * Adds a key; whether it was new, that is `!has(key)` just before. Throws a `HoldfastError` of code
-   * ERR_BLOOM_FULL, and adds nothing, when the next stage would exceed `maxBytes`.
+   * ERR_BLOOM_FULL, and adds nothing, when the next stage would exceed `maxBytes`, or need more than 2^32 bits.
    */
   add(key: BloomKey): boolean;
   /** True for every key that was added, and for a small share of those that were not. */
@@ -106,8 +106,7 @@ class StagedFilter extends ByHash implements GrowingFilter {
     super(options);
     const { initialCapacity, falsePositiveRate, growth = 2, tightening = 0.85, maxBytes = Infinity } = options;
     integer('initialCapacity', initialCapacity, 1);
-    if (checkRate(falsePositiveRate) < 1e-12)
-      refuse('falsePositiveRate', 'a number of at least 1e-12', falsePositiveRate);
+    checkWholeRate(falsePositiveRate);
     this.#options = { ...options };
     this.#growth = growth > 1 ? amount('growth', growth, 1, 16) : refuse('growth', 'a number above 1', growth);
     this.#tightening = amount('tightening', tightening, 0.1, 0.99);
@@ -157,15 +156,25 @@ class StagedFilter extends ByHash implements GrowingFilter {
       falsePositiveRate: Math.max(falsePositiveRate * share, least, LEAST_STAGE_RATE),
       layout,
     };
-    const bytes = this.#bytes + bloomSize(settings).bytes;
+    const bytes = this.#bytes + this.#bytesOf(settings);
     if (bytes > this.#maxBytes) {
-      throw new HoldfastError(
-        'ERR_BLOOM_FULL',
-        `a filter of ${bytes} bytes would exceed maxBytes of ${this.#maxBytes}`,
-      );
+      throw full(`a filter of ${bytes} bytes would exceed maxBytes of ${this.#maxBytes}`);
     }
     this.#stages.push(createBloomFilter({ ...settings, seed, secret }));
     this.#bytes = bytes;
     this.#room = settings.capacity;
   }
+
+  #bytesOf(settings: BloomSizeOptions): number {
+    try {
+      return bloomSize(settings).bytes;
+    } catch (error) {
+      // The options are good, or there were no first stage.
+      throw this.#stages.length ? full((error as Error).message) : error;
+    }
+  }
+}
+
+function full(message: string): HoldfastError {
+  return new HoldfastError('ERR_BLOOM_FULL', message);
 }

@@ -83,6 +83,11 @@ export function checkRate(rate: number): number {
     : refuse('falsePositiveRate', `a number of at least ${LEAST_RATE} and below 1`, rate);
 }
 
+/** A rate that filters made of several filters can keep, where each has a part of it. */
+export function checkWholeRate(rate: number): number {
+  return checkRate(rate) < 1e-12 ? refuse('falsePositiveRate', 'a number of at least 1e-12', rate) : rate;
+}
+
 /** What 64 bits of keyed hash can keep: two keys in `capacity` that share all of them add less than a hundredth to it. */
 export function floorOf(capacity: number): number {
   return capacity / 2 ** 57;

@@ -8,7 +8,7 @@ import type { RedisScript } from './script.ts';
  * ARGV: operation, header in hex, length of the string, milliseconds to live or 0; then
  *   add, has: bits per key, and that many bit numbers for each key -> a 1 or 0 for each: was it there
  *   read: first and last byte -> when it was made, and the bytes in hex; nothing when there is none
- *   merge: first byte, and bytes in hex, which are or'ed to those there -> 'done'
+ *   merge: first byte, and bytes in hex, which are or'ed to those there -> when it was made
  */
 export const BITMAP: RedisScript = {
   lua: () => `local key, op, bytes, ttl = KEYS[1], ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -29,9 +29,8 @@ else
   if kind ~= 'string' or redis.call('STRLEN', key) ~= bytes then return 'other' end
   if hex(redis.call('GETRANGE', key, 0, 47)) ~= ARGV[2] then return 'other' end
 end
-if op == 'read' then
-  return redis.call('GETRANGE', key, bytes - 16, bytes - 1) .. hex(redis.call('GETRANGE', key, ARGV[5], ARGV[6]))
-end
+local function made() return redis.call('GETRANGE', key, bytes - 16, bytes - 1) end
+if op == 'read' then return made() .. hex(redis.call('GETRANGE', key, ARGV[5], ARGV[6])) end
 if op == 'merge' then
   local from, digits, merged = tonumber(ARGV[5]), ARGV[6], {}
   local part = redis.call('GETRANGE', key, from, from + #digits / 2 - 1)
@@ -40,7 +39,7 @@ if op == 'merge' then
     merged[#merged + 1] = struct.pack('>i4', bit.bor(struct.unpack('>i4', part, at), word))
   end
   redis.call('SETRANGE', key, from, table.concat(merged))
-  return 'done'
+  return made()
 end
 local perKey, answers = tonumber(ARGV[5]), {}
 for first = 6, #ARGV, perKey do

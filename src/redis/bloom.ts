@@ -65,11 +65,15 @@ export interface AsyncBloom {
   addAll(keys: Iterable<BloomKey>, options?: RedisBloomCallOptions): Promise<number>;
   /** 1 or 0 for each key. One round trip for every thousand or so, each within `timeoutMs`. */
   hasAll(keys: Iterable<BloomKey>, options?: RedisBloomCallOptions): Promise<Uint8Array>;
-  /** Copies the filter, to be asked without Redis. One round trip for every 32 KB, each within `timeoutMs`. */
+  /**
+   * Copies the filter, to be asked without Redis. One round trip for every 32 KB, each within `timeoutMs`. Begins
+   * again when the filter expires or is replaced under way; ERR_BLOOM_MISMATCH after the third time.
+   */
   snapshot(options?: RedisBloomCallOptions): Promise<BloomFilter>;
   /**
    * Adds all keys of a local filter of the same options. One round trip for every 16 KB that is not
-   * empty, each within `timeoutMs`; when one fails, push again.
+   * empty, each within `timeoutMs`; when one fails, push again. Begins again as {@link snapshot} does, so that
+   * either all of the keys are in when it resolves, or the filter they were pushed to has gone as a whole.
    */
   push(filter: BloomFilter, options?: RedisBloomCallOptions): Promise<void>;
 }
@@ -101,8 +105,8 @@ const MOST_ARGS = 10_000;
 const READ_BYTES = 32_768;
 const PUSH_BYTES = 16_384;
 
-/** Tries to copy a filter that is replaced by another under way. */
-const READ_TRIES = 3;
+/** Tries to copy a filter, or to push to it, that is replaced by another under way. */
+const TRIES = 3;
 
 class BitmapBloom implements AsyncBloom {
   readonly #send: RedisSend;
@@ -149,23 +153,17 @@ class BitmapBloom implements AsyncBloom {
   }
 
   async addAll(keys: Iterable<BloomKey>, options?: RedisBloomCallOptions): Promise<number> {
-    const wasThere = await this.#ask('add', Array.from(keys), options);
+    const wasThere = await this.#ask('add', [...keys], options);
     return wasThere.reduce((added, each) => added + 1 - each, 0);
   }
 
-  hasAll(keys: Iterable<BloomKey>, options?: RedisBloomCallOptions): Promise<Uint8Array> {
-    return this.#ask('has', Array.from(keys), options);
+  async hasAll(keys: Iterable<BloomKey>, options?: RedisBloomCallOptions): Promise<Uint8Array> {
+    return this.#ask('has', [...keys], options);
   }
 
   async snapshot(options: RedisBloomCallOptions = {}): Promise<BloomFilter> {
     this.#refuseModule('snapshot');
-    for (let attempt = 1; ; attempt++) {
-      const filter = await this.#read(options);
-      if (filter) return filter;
-      if (attempt === READ_TRIES) {
-        throw new HoldfastError('ERR_BLOOM_MISMATCH', `the filter ${this.#key} was replaced while it was read`);
-      }
-    }
+    return this.#unlessReplaced('read', () => this.#read(options));
   }
 
   async push(filter: BloomFilter, options: RedisBloomCallOptions = {}): Promise<void> {
@@ -175,12 +173,29 @@ class BitmapBloom implements AsyncBloom {
     if (toHex(bytes.subarray(0, HEADER)) !== this.#settings[0]) {
       throw new RangeError('filter must have the options of the filter in Redis');
     }
+    await this.#unlessReplaced('pushed to', () => this.#merge(bytes, options));
+  }
+
+  /** Merges the bits in part by part; whether all of them went to one and the same filter. */
+  async #merge(bytes: Uint8Array, options: RedisBloomCallOptions): Promise<true | undefined> {
+    let made: string | undefined;
     for (let from = HEADER; from < bytes.length - TRAILER; from += PUSH_BYTES) {
       const part = bytes.subarray(from, Math.min(from + PUSH_BYTES, bytes.length - TRAILER));
       // The first part goes out even when it is empty: it creates the key.
       if (from > HEADER && part.every((byte) => byte === 0)) continue;
-      await this.#run(BITMAP, ['merge', ...this.#settings, String(from), toHex(part)], options);
+      const stamp = await this.#run(BITMAP, ['merge', ...this.#settings, String(from), toHex(part)], options);
+      if (stamp !== (made ??= stamp)) return undefined;
     }
+    return true;
+  }
+
+  /** What `attempt` gives, which is nothing when the filter was replaced by another under way. */
+  async #unlessReplaced<T>(how: string, attempt: () => Promise<T | undefined>): Promise<T> {
+    for (let tries = 1; tries <= TRIES; tries++) {
+      const result = await attempt();
+      if (result !== undefined) return result;
+    }
+    throw new HoldfastError('ERR_BLOOM_MISMATCH', `the filter ${this.#key} was replaced while it was ${how}`);
   }
 
   /** One 0 or 1 for each key: whether it was there. All keys are checked before anything is sent. */

@@ -28,7 +28,8 @@ export interface BoundedLoads {
  * Keeps the load of every node near its share: consistent hashing with bounded loads (arXiv 1608.01350).
  *
  * A place is only taken at a node that has, itself included, at most `ceil(factor * total * weight / weights)` of all
- * `total` places. Releases make the total smaller, and move nothing.
+ * `total` places. Releases make the total smaller, and move nothing. It keeps to `ring`: for a ring that has changed
+ * make it anew, which counts from 0, and release the old leases where they were taken.
  *
  * @example
  * ```ts

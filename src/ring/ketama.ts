@@ -17,6 +17,8 @@ export type KetamaRing = Pick<Ring, 'get' | 'getN'>;
  * libketama gives each server points by its share of all memory, so with unequal weights a new server moves keys
  * between the others too. Where nothing has to agree with libketama, `createRing` is better in every way.
  *
+ * A lone surrogate, in a key or an id, counts as U+FFFD, which is what clients send for it.
+ *
  * @example
  * ```ts
  * import { createKetamaRing } from 'holdfast/ring';

@@ -6,7 +6,7 @@ export interface RingNode {
   /** Any text. Placement depends on it and on nothing like a number in a list. */
   readonly id: string;
   /**
-   * Its share in proportion to the others; 0 owns nothing.
+   * Its share in proportion to the others, up to 2^24; 0 owns nothing.
    *
    * @defaultValue 1
    */

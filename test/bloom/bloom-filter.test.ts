@@ -47,6 +47,7 @@ describe('createBloomFilter', () => {
       [{ layout: 'cuckoo' }, /layout must be one of blocked, standard/],
       [{ shared: 1 }, /shared must be true or false/],
       [{ seed: -1 }, /seed must be/],
+      [{ seed: null }, /seed must be/],
       [{ seed: 2 ** 32 }, /seed must be/],
       [{ secret: 'password' }, /secret must be a Uint8Array of eight bytes/],
       [{ secret: new Uint8Array(7) }, /secret must be a Uint8Array of eight bytes/],
@@ -211,6 +212,16 @@ describe('hasAll', () => {
     const filter = filled({ capacity: 1000, falsePositiveRate: 1e-9 }, (k) => k * 2);
     const answers = filter.hasAll(Array.from({ length: 1000 }, (_, k) => k));
     expect([...answers]).toEqual(Array.from({ length: 1000 }, (_, k) => (k % 2 === 0 ? 1 : 0)));
+  });
+
+  it('answers right when the reading of a key asks the filter for many others', () => {
+    const filter = filled({ capacity: 1000, falsePositiveRate: 1e-9 }, (k) => k * 2);
+    const keys = new Proxy([] as number[], {
+      get: (_target, at) => (at === 'length' ? 200 : (filter.hasAll([1]), Number(at))),
+    });
+    for (let again = 0; again < 2; again++) {
+      expect([...filter.hasAll(keys)]).toEqual(Array.from({ length: 200 }, (_, k) => (k % 2 === 0 ? 1 : 0)));
+    }
   });
 });
 

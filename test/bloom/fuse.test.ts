@@ -58,6 +58,9 @@ describe('createBinaryFuse', () => {
       expect(() => createBinaryFuse([], { bits: bits as 8 })).toThrow(/bits must be 8 or 16/);
     }
     expect(() => createBinaryFuse([undefined as unknown as string])).toThrow(TypeError);
+    for (const none of [undefined, null, 5, {}]) {
+      expect(() => createBinaryFuse(none as unknown as string[])).toThrow(TypeError);
+    }
     expect(() => createBinaryFuse([]).has({} as string)).toThrow(TypeError);
   });
 });

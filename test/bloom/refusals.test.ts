@@ -147,8 +147,8 @@ describe('what is refused', () => {
     [
       'another secret',
       () => loadBloomFilter(make({ secret })().toBytes(), { secret: new Uint8Array(8) }),
-      TypeError,
-      'secret must be the one the filter was made with, got object',
+      RangeError,
+      'secret must be the one the filter was made with',
     ],
     [
       'a secret too many',
@@ -242,6 +242,18 @@ describe('what is refused', () => {
       RangeError,
       'generations must be an integer of at least 1 and at most 64, got 65',
     ],
+    [
+      'a rate that generations cannot keep',
+      () => createRotatingBloom({ ...rotating, falsePositiveRate: 9e-13 }),
+      RangeError,
+      'falsePositiveRate must be a number of at least 1e-12, got 9e-13',
+    ],
+    [
+      'a rate that generations cannot keep with a secret',
+      () => createRotatingBloom({ ...rotating, capacity: 2 ** 20, falsePositiveRate: 2e-11, generations: 3, secret }),
+      RangeError,
+      `falsePositiveRate must be at least ${2 ** 22 / 2 ** 57} for so many keys with a secret, got 2e-11`,
+    ],
     ['bits', () => createBinaryFuse([], { bits: 9 as 8 }), RangeError, 'bits must be 8 or 16, got 9'],
   ])('names rule and value: %s', (_text, call, kind, message) => {
     let thrown: unknown;
@@ -277,7 +289,8 @@ describe('what is refused', () => {
       true,
     );
     expect(createScalableBloom({ ...scalable, growth: 1.0001, tightening: 0.99 }).add('a')).toBe(true);
-    expect(createRotatingBloom({ ...rotating, windowMs: 1, generations: 64 }).add('a')).toBe(true);
+    const long = { ...rotating, falsePositiveRate: 1e-12, windowMs: 1, generations: 64 };
+    expect(createRotatingBloom(long).add('a')).toBe(true);
     const capacity = 2 ** 20;
     expect(createBloomFilter({ capacity, falsePositiveRate: capacity / 2 ** 57, secret }).add('a')).toBe(true);
     expect(hashKey('key', { seed: 2 ** 32 - 1 })).toBeDefined();

@@ -33,6 +33,17 @@ describe('createRotatingBloom', () => {
     expect(frozen.has('key')).toBe(true);
   });
 
+  it('forgets everything when its clock leaps, however far, and goes on', () => {
+    for (const leapMs of [1e4, 1e17, 1e300, Infinity]) {
+      let nowMs = 0;
+      const filter = createRotatingBloom({ ...options, windowMs: 1, generations: 64, clock: { now: () => nowMs } });
+      filter.add('before');
+      nowMs = leapMs;
+      expect([filter.has('before'), filter.add('key'), filter.has('key')]).toEqual([false, true, true]);
+      expect(filter.stats().estimatedCounts.filter((count) => count > 0)).toHaveLength(1);
+    }
+  });
+
   it('reads no clock when it is made', () => {
     let reads = 0;
     const filter = createRotatingBloom({ ...options, clock: { now: () => reads++ } });

@@ -19,6 +19,9 @@ const answers: Uint8Array = filter.hasAll(['key', 1, 2n, new Uint8Array(1)]);
 const hash: KeyHash = hashKey('key', { seed: 1 });
 filter.hasHash(hash);
 createBloomFilter({ ...options, seed: undefined, secret: undefined });
+// Bytes of their own go wherever the web takes bytes.
+new Response(filter.toBytes());
+new Blob([filter.toBytes(), createBinaryFuse(['key']).toBytes()]);
 
 // @ts-expect-error: both numbers are wanted
 createBloomFilter({ capacity: 100 });

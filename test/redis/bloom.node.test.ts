@@ -207,6 +207,9 @@ describe.skipIf(!available)('redisBloom over a real server', () => {
     for (const call of [bloom.add(bad), bloom.has(bad), bloom.addAll(['a', bad]), bloom.hasAll(['a', bad])]) {
       await expect(call).rejects.toThrow(TypeError);
     }
+    for (const none of [undefined, null, 5, {}] as unknown as BloomKey[][]) {
+      for (const call of [bloom.addAll(none), bloom.hasAll(none)]) await expect(call).rejects.toThrow(TypeError);
+    }
     expect(sent).toEqual([]);
   });
 
