@@ -132,16 +132,23 @@ export const scenarios: Readonly<Record<string, (make: Make, clock: ServerClock,
     expect((await limiter.peek(key, 0)).remaining).toBe(5);
   },
 
-  'counts what is reserved when the microseconds of a millisecond are used up for good': async (make, clock, key) => {
+  'gives back hundreds of reservations of one tick, however late in its millisecond': async (make, clock, key) => {
+    clock.us = 999;
+    const limiter = make(tokenBucket({ limit: 500, periodMs: 1000 * HOUR }));
+    const reservations = await Promise.all(Array.from({ length: 500 }, () => limiter.reserve(key)));
+    for (const reservation of reservations.slice(250)) await reservation!.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(250);
+  },
+
+  'counts what is reserved when the numbers of a millisecond are used up for good': async (make, clock, key) => {
     clock.ms += 9 - (clock.ms % 10);
     clock.us = 999;
-    const limiter = make(fixedWindow({ limit: 5, windowMs: 10, align: 'epoch' }));
-    await limiter.reserve(key);
-    const late = (await limiter.reserve(key))!;
+    const limiter = make(fixedWindow({ limit: 1005, windowMs: 10, align: 'epoch' }));
+    const reservations = await Promise.all(Array.from({ length: 1002 }, () => limiter.reserve(key)));
     clock.ms++;
     await limiter.consume(key, 2);
-    await late.cancel();
-    expect((await limiter.peek(key, 0)).remaining).toBe(3);
+    await reservations[1001]!.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(1003);
   },
 
   'gives units of several logs back to each of them': async (make, _clock, key) => {
