@@ -1,4 +1,4 @@
-import { amount, integer } from '../core/check.ts';
+import { amount, integer, refuse } from '../core/check.ts';
 import type { Clock, TimerHandle } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { PromiseWaiter } from '../core/promise-waiter.ts';
@@ -49,6 +49,7 @@ export class PolicyQueue implements RateQueue {
     this.#kernels = policies.map((policy) => kernelOf(policy)!(unix));
     for (const kernel of this.#kernels) kernel.grow(SLOTS);
     this.#maxQueue = integer('maxQueue', maxQueue, 0, Infinity);
+    if (typeof fair !== 'boolean') refuse('fair', 'true or false', fair);
     this.#isFair = fair;
     this.#clock = clock;
     this.#queue = new TurnQueue(clock);

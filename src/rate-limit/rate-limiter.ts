@@ -133,6 +133,7 @@ class KeyedLimiter implements RateLimiter {
     this.#slots = this.#table.slots;
     this.#clock = clock ?? systemTime;
     this.#isDenying = oneOf('overflow', overflow, ['sketch', 'deny']) === 'deny';
+    if (typeof shadow !== 'boolean') refuse('shadow', 'true or false', shadow);
     this.#isShadow = shadow;
     this.#onDecision = optionalFunction('onDecision', onDecision);
   }
