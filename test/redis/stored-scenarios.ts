@@ -132,12 +132,12 @@ export const scenarios: Readonly<Record<string, (make: Make, clock: ServerClock,
     expect((await limiter.peek(key, 0)).remaining).toBe(5);
   },
 
-  'gives back hundreds of reservations of one tick, however late in its millisecond': async (make, clock, key) => {
+  'gives back a hundred reservations of one tick, however late in its millisecond': async (make, clock, key) => {
     clock.us = 999;
-    const limiter = make(tokenBucket({ limit: 500, periodMs: 1000 * HOUR }));
-    const reservations = await Promise.all(Array.from({ length: 500 }, () => limiter.reserve(key)));
-    for (const reservation of reservations.slice(250)) await reservation!.cancel();
-    expect((await limiter.peek(key, 0)).remaining).toBe(250);
+    const limiter = make(tokenBucket({ limit: 100, periodMs: 1000 * HOUR }));
+    const reservations = await Promise.all(Array.from({ length: 100 }, () => limiter.reserve(key)));
+    await Promise.all(reservations.slice(40).map((reservation) => reservation!.cancel()));
+    expect((await limiter.peek(key, 0)).remaining).toBe(60);
   },
 
   'counts what is reserved when the numbers of a millisecond are used up for good': async (make, clock, key) => {
