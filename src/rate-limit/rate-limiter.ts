@@ -53,8 +53,9 @@ const FULL = -2;
 /**
  * Creates a {@link RateLimiter}: exact limits per key in this process, by one policy or several at once.
  *
- * Every operation is O(policies), O(1) in keys; no timer is started. Time is the clock's, in whole milliseconds, read
- * once per decision: a reading below the one before adds no time, and time goes on from it.
+ * Every operation is O(policies), O(1) in keys, but for the end of a reservation: O(those of its key that are open). No
+ * timer is started. Time is the clock's, in whole milliseconds, read once per decision: a reading below the one before
+ * adds no time, and time goes on from it.
  *
  * @example
  * ```ts
