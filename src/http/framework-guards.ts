@@ -199,12 +199,14 @@ export function honoRateLimit<C extends HonoContextLike = HonoContextLike>(
   return async (context, next) => {
     const { headers, refusal, settle } = await guard(context);
     if (refusal) return responseOf(refusal, headers);
+    // Read before: the server makes it when it is asked for, and aborts no other.
+    const signal = options.refund && context.req.raw.signal;
     let status = 500;
     try {
       await next();
       ({ status } = context.res);
     } finally {
-      settle(status);
+      if (!signal?.aborted) settle(status);
     }
     // Only now: a handler's own Response would not carry what was set before it.
     for (const [name, value] of Object.entries(headers)) context.header(name, value);

@@ -70,8 +70,8 @@ function draftFields(items: readonly RateLimitHeaderItem[], jitterMs: number): R
     const label = stringField('name', name);
     const key = partitionKey === undefined ? '' : `;pk=${bytesField(partitionKey)}`;
     // A window of a broken number of seconds is announced as a longer one, which promises less.
-    const window = windowMs === undefined ? '' : `;w=${secondsField(windowMs)}`;
-    if (quota !== undefined) policies.push(`${label};q=${integerField(quota)}${window}${key}`);
+    const window = windowMs === undefined ? '' : `;w=${secondsField(amount('windowMs', windowMs, 0))}`;
+    if (quota !== undefined) policies.push(`${label};q=${integerField(amount('quota', quota, 0))}${window}${key}`);
     if (!decision) continue;
     const waitMs = waitMsOf(decision, jitterMs);
     const wait = waitMs < Infinity ? `;t=${secondsField(waitMs)}` : '';

@@ -32,7 +32,7 @@ function withHeaders(response: Response, headers: Readonly<Record<string, string
  * A refused request is answered with 429, `Retry-After` and problem details, and the handler is not called; see
  * {@link rateLimitProblem} for 503. Every answer carries the fields of {@link rateLimitHeaders}. Rejects with
  * what a callback or the limiter throws, before the handler is called, and with what the handler throws, which
- * `refund` is told of as a 500.
+ * `refund` is told of as a 500. It is told of nothing where the signal of the request has aborted.
  *
  * @example
  * ```ts no-run
@@ -55,13 +55,15 @@ export function withRateLimit(
     async (request, ...rest) => {
       const { headers, refusal, settle } = await guard(request);
       if (refusal) return responseOf(refusal, headers);
+      const signal = options.refund && request.signal;
       let status = 500;
       try {
         const response = await handler(request, ...rest);
         status = response.status;
         return withHeaders(response, headers);
       } finally {
-        settle(status);
+        // Who is gone has not waited: else to hang up would make a costly request free.
+        if (!signal?.aborted) settle(status);
       }
     };
 }

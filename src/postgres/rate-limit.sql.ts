@@ -102,7 +102,7 @@ BEGIN
     IF is_found AND step = 0 THEN
       FOR e IN 0..cardinality(r.held) / (count + 1) - 1 LOOP
         at := e * (count + 1) + 1;
-        started := div(r.held[at], 1000);
+        started := div(r.held[at], 2000);
         lefts := '{}';
         over := 0;
         FOR i IN 1..count LOOP
@@ -128,7 +128,7 @@ BEGIN
         END LOOP;
         IF j > 0 THEN
           dirty := true;
-          started := div(held[j], 1000);
+          started := div(held[j], 2000);
           lefts := held[j + 1:j + count];
           held := held[1:j - 1] || held[j + count + 1:];
           FOR i IN 1..count LOOP
@@ -190,9 +190,9 @@ BEGIN
           END IF;
         END LOOP;
         IF op = 2 THEN
-          id := greatest(us, last_id + 1);
+          id := greatest(now * 2000 + mod(us, 1000), last_id + 1);
           last_id := id;
-          IF div(id, 1000) > now THEN
+          IF div(id, 2000) > now THEN
             id := 0;
           ELSE
             held := held || id;

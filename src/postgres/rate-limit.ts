@@ -3,7 +3,7 @@ import type { RateLimitPolicy, StoredRateLimiter } from '../rate-limit/rate-limi
 import { StoreLimiter } from '../rate-limit/stored-limiter.ts';
 import type { StoredRateLimiterOptions } from '../rate-limit/stored-options.ts';
 import { storedSettings } from '../rate-limit/stored-options.ts';
-import { escapeKey, ruleOf, signatureOf } from '../rate-limit/stored-rule.ts';
+import { escapeKey, ruleOf, signatureOf, storedPolicies } from '../rate-limit/stored-rule.ts';
 import type { StoredRule } from '../rate-limit/stored-rule.ts';
 import type { StoreRun } from '../rate-limit/stored-trips.ts';
 import type { SqlClient } from './client.ts';
@@ -41,7 +41,8 @@ export interface PostgresRateLimiterOptions extends StoredRateLimiterOptions {
  * if (!allowed) console.log(`come back in ${retryAfterMs} ms`);
  * ```
  *
- * @throws RangeError or TypeError for bad options, and for a bucket whose `initial` is not its `burst`.
+ * @throws RangeError or TypeError for bad options, two policies of one name, and a bucket whose `initial` is not its
+ * `burst`.
  */
 export function postgresRateLimiter(
   client: SqlClient,
@@ -50,10 +51,10 @@ export function postgresRateLimiter(
 ): StoredRateLimiter {
   const { table = 'holdfast_rate_limits' } = options;
   if (typeof client?.query !== 'function') refuse('client', 'a SqlClient', client);
-  if (!/^([a-z_]\w*\.)?[a-z_]\w*$/i.test(table)) refuse('table', 'a plain name, with a schema or without', table);
+  if (typeof table !== 'string' || !/^([a-z_]\w*\.)?[a-z_]\w*$/i.test(table))
+    refuse('table', 'a plain name, with a schema or without', table);
   const settings = storedSettings(options);
-  const policies = [policy].flat() as readonly RateLimitPolicy[];
-  if (policies.length === 0) refuse('policies', 'one at least', policies);
+  const policies = storedPolicies(policy);
   const rules = policies.map(ruleOf);
   const { timeoutMs, clock } = settings;
   const ask = asker(client, table, rules);

@@ -1,6 +1,6 @@
 import type { Call } from '../core/call.ts';
 import { invoke, StepPolicy } from '../core/call.ts';
-import { refuse } from '../core/check.ts';
+import { integer, refuse } from '../core/check.ts';
 import { guarded } from '../core/errors.ts';
 import type { Policy } from '../core/policy.ts';
 import type { AbortListener, Scope } from '../core/scope.ts';
@@ -66,6 +66,8 @@ export function asPolicy(
   if (typeof isAccepted !== 'function') refuse('isAccepted', 'a function', isAccepted);
   if ('tryStart' in limiter) return new StepPolicy((inner) => throttled(limiter, isAccepted, inner));
   if (typeof limiter.consume !== 'function') refuse('limiter', 'a rate limiter or a throttle', limiter);
+  if (!['undefined', 'string', 'function'].includes(typeof key)) refuse('key', 'a text or a function', key);
+  if (cost !== undefined && typeof cost !== 'function') integer('cost', cost, 0);
   const keyOf = typeof key === 'function' ? key : () => key;
   const costOf = typeof cost === 'function' ? cost : () => cost;
   return new StepPolicy((inner) => (call, scope, done) => {
@@ -77,7 +79,10 @@ export function asPolicy(
 
 /** Undefined for yes, which costs no decision. */
 function decideHere(limiter: RateLimiter, key?: string, cost?: number): RateLimitDecision | undefined {
-  return limiter.tryAcquire(key, cost) ? undefined : limiter.peek(key, cost);
+  if (limiter.tryAcquire(key, cost)) return undefined;
+  const decision = limiter.peek(key, cost);
+  // Units that have come back between the two questions have to be taken, or the call would go on for nothing.
+  return decision.allowed ? limiter.consume(key, cost) : decision;
 }
 
 /** Asks once, now or over a while in which the call can be aborted, and goes on with `resume` or ends the call. */

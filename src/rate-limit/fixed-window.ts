@@ -1,9 +1,8 @@
 import { oneOf } from '../core/check.ts';
-import type { Clock } from '../core/clock.ts';
 import { shortClock } from '../core/clock.ts';
 import { checkRule } from './define-policy.ts';
 import type { RateLimitPolicyOptions } from './define-policy.ts';
-import type { Kernel, Look, Mark } from './kernel.ts';
+import type { Kernel, Look, Mark, UnixClock } from './kernel.ts';
 import { Columns, definePolicy } from './kernel.ts';
 import type { FixedWindowPolicy } from './rate-limit-policy.ts';
 
@@ -66,12 +65,12 @@ interface Entry {
 class Windows extends Columns implements Kernel {
   readonly #limit: number;
   readonly #windowMs: number;
-  readonly #epoch: Pick<Clock, 'epochMs'> | undefined;
+  readonly #epoch: UnixClock | undefined;
   /** Where the window of all keys ends, with windows of Unix time. */
   #endMs = -Infinity;
   #journals: Map<number, Entry[]> | undefined;
 
-  constructor(limit: number, windowMs: number, epoch: Pick<Clock, 'epochMs'> | undefined) {
+  constructor(limit: number, windowMs: number, epoch: UnixClock | undefined) {
     super(2);
     this.#limit = limit;
     this.#windowMs = windowMs;
@@ -145,13 +144,15 @@ class Windows extends Columns implements Kernel {
   #nextEnd(nowMs: number): number {
     const windowMs = this.#windowMs;
     if (!this.#epoch) return nowMs + windowMs;
-    if (nowMs >= this.#endMs) {
-      const epochMs = Math.floor(this.#epoch.epochMs());
-      const endMs = nowMs + windowMs - (epochMs - Math.floor(epochMs / windowMs) * windowMs);
-      // The two clocks drift apart, or one was set: a window is then shorter or longer, by half its length at most.
-      this.#endMs = endMs - this.#endMs < windowMs / 2 ? endMs + windowMs : endMs;
-    }
-    return this.#endMs;
+    if (nowMs < this.#endMs) return this.#endMs;
+    const { aheadMs = 0 } = this.#epoch;
+    const epochMs = Math.floor(this.#epoch.epochMs()) + aheadMs;
+    let endMs = nowMs + windowMs - (epochMs - Math.floor(epochMs / windowMs) * windowMs);
+    // The two clocks drift apart, or one was set: a window is then shorter or longer, by half its length at most.
+    if (endMs - this.#endMs < windowMs / 2) endMs += windowMs;
+    // What is only planned begins no window.
+    if (aheadMs <= 0) this.#endMs = endMs;
+    return endMs;
   }
 
   /** What a journal begins with: the window that is open. */

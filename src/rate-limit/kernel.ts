@@ -47,8 +47,14 @@ export interface Look {
   readonly resetMs: number;
 }
 
-/** Makes the kernel of a policy. `clock` is asked for nothing but Unix time. */
-export type KernelFactory = (clock: Pick<Clock, 'epochMs'> | undefined) => Kernel;
+/** Where kernels get Unix time from, and nothing else. */
+export interface UnixClock extends Pick<Clock, 'epochMs'> {
+  /** Of a plan: how far ahead of it the times are that are asked about, 0 by default. */
+  readonly aheadMs?: number;
+}
+
+/** Makes the kernel of a policy. */
+export type KernelFactory = (clock: UnixClock | undefined) => Kernel;
 
 /** Where a policy carries its kernel, so that a limiter brings along only those it is used with. */
 const KERNEL = '~kernel';

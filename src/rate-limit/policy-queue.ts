@@ -1,4 +1,4 @@
-import { amount, integer } from '../core/check.ts';
+import { amount, integer, refuse } from '../core/check.ts';
 import type { Clock, TimerHandle } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { PromiseWaiter } from '../core/promise-waiter.ts';
@@ -19,6 +19,7 @@ const SLOTS = 3;
 export class PolicyQueue implements RateQueue {
   readonly #kernels: readonly Kernel[];
   readonly #clock: Clock;
+  readonly #unix;
   readonly #maxQueue: number;
   readonly #isFair: boolean;
   readonly #queue: TurnQueue<QueuedCall>;
@@ -44,9 +45,11 @@ export class PolicyQueue implements RateQueue {
 
   constructor(policies: readonly RateLimitPolicy[], options: RateQueueOptions) {
     const { maxQueue = 1000, fair = false, clock = systemClock } = options;
-    this.#kernels = policies.map((policy) => kernelOf(policy)!(clock));
+    const unix = (this.#unix = { epochMs: () => clock.epochMs(), aheadMs: 0 });
+    this.#kernels = policies.map((policy) => kernelOf(policy)!(unix));
     for (const kernel of this.#kernels) kernel.grow(SLOTS);
     this.#maxQueue = integer('maxQueue', maxQueue, 0, Infinity);
+    if (typeof fair !== 'boolean') refuse('fair', 'true or false', fair);
     this.#isFair = fair;
     this.#clock = clock;
     this.#queue = new TurnQueue(clock);
@@ -178,7 +181,9 @@ export class PolicyQueue implements RateQueue {
   #plan(call: QueuedCall, untilMs: number): boolean {
     if (this.#plannedMs > untilMs) return false;
     this.#plannedMs += this.#waitMs(PLANNED, this.#plannedMs, call.cost);
+    this.#unix.aheadMs = this.#plannedMs - this.#nowMs;
     this.#charge(PLANNED, this.#plannedMs, call.cost);
+    this.#unix.aheadMs = 0;
     this.#planned = call;
     return true;
   }

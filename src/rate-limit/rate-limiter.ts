@@ -53,8 +53,9 @@ const FULL = -2;
 /**
  * Creates a {@link RateLimiter}: exact limits per key in this process, by one policy or several at once.
  *
- * Every operation is O(policies), O(1) in keys; no timer is started. Time is the clock's, in whole milliseconds, read
- * once per decision: a reading below the one before adds no time, and time goes on from it.
+ * Every operation is O(policies), O(1) in keys, but for the end of a reservation: O(those of its key that are open). No
+ * timer is started. Time is the clock's, in whole milliseconds, read once per decision: a reading below the one before
+ * adds no time, and time goes on from it.
  *
  * @example
  * ```ts
@@ -133,6 +134,7 @@ class KeyedLimiter implements RateLimiter {
     this.#slots = this.#table.slots;
     this.#clock = clock ?? systemTime;
     this.#isDenying = oneOf('overflow', overflow, ['sketch', 'deny']) === 'deny';
+    if (typeof shadow !== 'boolean') refuse('shadow', 'true or false', shadow);
     this.#isShadow = shadow;
     this.#onDecision = optionalFunction('onDecision', onDecision);
   }

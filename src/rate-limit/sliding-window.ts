@@ -13,7 +13,8 @@ export interface SlidingWindowOptions extends RateLimitPolicyOptions {
 
 /**
  * Allows `limit` units per window, where a unit of the window before counts by how much of that window still lies
- * within the last `windowMs`. Two counters a key; less than twice the limit passes in any window.
+ * within the last `windowMs`. Windows are those of all keys, from the first decision of the limiter on; over a store they
+ * are those of Unix time. Two counters a key; less than twice the limit passes in any window.
  *
  * @example
  * ```ts

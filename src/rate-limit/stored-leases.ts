@@ -33,7 +33,7 @@ export class Leases {
     return lease && lease.left >= cost && this.#isAlive(lease) ? lease : undefined;
   }
 
-  /** Resolves once the lease of the key has come, if one is on its way: with whether there is one. */
+  /** Settles once the lease of the key has come, if one is on its way: with whether there is one, or as the trip failed. */
   coming(key: string): Promise<boolean> | undefined {
     return this.#coming.get(key);
   }
@@ -64,9 +64,9 @@ export class Leases {
         if (left > 0) this.#leases.set(key, { left, id: Number(row[1]), sentMs, row });
         return left >= 0;
       },
-      () => {
+      (error: unknown) => {
         this.#coming.delete(key);
-        return false;
+        throw error;
       },
     );
     this.#coming.set(key, coming);
@@ -80,7 +80,7 @@ export class Leases {
 
   /** Gives everything back. */
   async close(): Promise<void> {
-    await Promise.all(this.#coming.values());
+    await Promise.allSettled(this.#coming.values());
     const all = [...this.#leases].filter(([, lease]) => lease.id > 0 && this.#isAlive(lease));
     this.#leases.clear();
     await Promise.allSettled(all.map(([key, { left, id }]) => this.#trips.send(key, [GIVE_BACK, left, id])));

@@ -1,4 +1,5 @@
-import { integer } from '../core/check.ts';
+import { integer, refuse } from '../core/check.ts';
+import { withDeadline } from '../core/deadline.ts';
 import { RateLimitError } from './errors.ts';
 import type {
   RateLimiter,
@@ -52,35 +53,23 @@ export class StoreLimiter implements StoredRateLimiter {
   }
 
   async consume(key: string = '', cost: number = 1): Promise<StoredRateLimitDecision> {
-    this.#check(cost);
-    const leases = this.#leases;
-    let isLeasing = cost > 0 && this.#settings.lease.maxKeys > 0;
-    while (isLeasing) {
-      const lease = leases.find(key, cost);
-      if (lease) {
-        lease.left -= cost;
-        return this.#leased(lease);
-      }
-      const coming = leases.coming(key);
-      if (!coming) break;
-      // Where the store gave nothing, each asks for its own.
-      isLeasing = await coming;
-    }
-    const refused = this.#refused(key, cost);
-    if (refused) return refused;
-    const atMost = Math.min(cost, this.#tooMuch);
-    const sentMs = this.#now();
+    this.#check(key, cost);
+    const isLeasing = cost > 0 && this.#settings.lease.maxKeys > 0;
+    const held = isLeasing && this.#takeHeld(key, cost);
+    if (held) return held;
     try {
-      const isRenewing = isLeasing && leases.hasRoom(key);
-      const row = await (isRenewing ? leases.renew(key, atMost) : this.#trips.send(key, [TAKE, atMost, 0]));
-      return this.#learn(key, cost, row, sentMs);
+      if (isLeasing && this.#leases.coming(key)) return await this.#takeComing(key, cost);
+      const refused = this.#refused(key, cost);
+      if (refused) return refused;
+      const sentMs = this.#now();
+      return this.#learn(key, cost, await this.#take(key, cost, isLeasing), sentMs);
     } catch (error) {
       return this.#instead(error, (limiter) => limiter.consume(key, cost));
     }
   }
 
   async peek(key: string = '', cost: number = 1): Promise<StoredRateLimitDecision> {
-    this.#check(cost);
+    this.#check(key, cost);
     const lease = cost > 0 && this.#leases.find(key, cost);
     if (lease) return this.#leased(lease);
     try {
@@ -92,7 +81,7 @@ export class StoreLimiter implements StoredRateLimiter {
   }
 
   async reserve(key: string = '', cost: number = 1): Promise<StoredReservation | undefined> {
-    this.#check(cost);
+    this.#check(key, cost);
     if (this.#refused(key, cost)) return undefined;
     let id: number | undefined;
     let decision: StoredRateLimitDecision;
@@ -111,7 +100,7 @@ export class StoreLimiter implements StoredRateLimiter {
   }
 
   async reset(key: string = ''): Promise<void> {
-    this.#check(0);
+    this.#check(key, 0);
     this.#leases.drop(key);
     this.#refusals.delete(key);
     const { onStoreError } = this.#settings;
@@ -128,7 +117,8 @@ export class StoreLimiter implements StoredRateLimiter {
     return this.close();
   }
 
-  #check(cost: number): void {
+  #check(key: string, cost: number): void {
+    if (typeof key !== 'string') refuse('key', 'a text', key);
     integer('cost', cost, 0);
     if (this.#closing) throw new RateLimitError('ERR_RATE_LIMIT_CLOSED', 'the rate limiter is closed', 0);
   }
@@ -171,6 +161,42 @@ export class StoreLimiter implements StoredRateLimiter {
     };
   }
 
+  /** Asks the store; for a lease as well where there may be one. */
+  #take(key: string, cost: number, isLeasing: boolean): Promise<Row> {
+    const atMost = Math.min(cost, this.#tooMuch);
+    const isRenewing = isLeasing && this.#leases.hasRoom(key);
+    return isRenewing ? this.#leases.renew(key, atMost) : this.#trips.send(key, [TAKE, atMost, 0]);
+  }
+
+  /** Takes units of a lease that is there. */
+  #takeHeld(key: string, cost: number): StoredRateLimitDecision | undefined {
+    const lease = this.#leases.find(key, cost);
+    if (!lease) return undefined;
+    lease.left -= cost;
+    return this.#leased(lease);
+  }
+
+  /** Waits for the lease that is on its way, and if need be for others: no longer in all than for one trip. */
+  async #takeComing(key: string, cost: number): Promise<StoredRateLimitDecision> {
+    const { timeoutMs, clock } = this.#settings;
+    const beganMs = this.#now();
+    // Begun before this call, and so over in time. Where the store gave nothing, each asks for its own.
+    let isLeasing = await this.#leases.coming(key)!;
+    const restMs = Math.max(0, timeoutMs - (this.#now() - beganMs));
+    const untilTaken = async (isOver: () => boolean): Promise<StoredRateLimitDecision> => {
+      for (let coming; isLeasing && (coming = this.#leases.coming(key));) {
+        isLeasing = await coming;
+        const held = !isOver() && this.#takeHeld(key, cost);
+        if (held) return held;
+      }
+      const refused = this.#refused(key, cost);
+      if (refused || isOver()) return refused!;
+      const sentMs = this.#now();
+      return this.#learn(key, cost, await this.#take(key, cost, isLeasing), sentMs);
+    };
+    return this.#takeHeld(key, cost) ?? withDeadline('the store', { timeoutMs: restMs, clock }, untilTaken);
+  }
+
   /** What a lease says: that it has units left. */
   #leased({ left, row, sentMs }: { left: number; row: Row; sentMs: number }): StoredRateLimitDecision {
     const decision = decisionOf(this.policies, this.#rules, row, 0);
@@ -192,6 +218,8 @@ export class StoreLimiter implements StoredRateLimiter {
 
   async #settle(key: string, cost: number, actual: number, id: number | undefined): Promise<void> {
     const over = actual - cost;
+    // Also for calls of this tick, which are decided after this one.
+    if (over < 0) this.#refusals.delete(key);
     // What nobody booked needs no settling, nor does what was right from the start. Without an id nothing can come back.
     if (id === undefined || over === 0 || (id === 0 && over < 0)) return;
     const end = [GIVE_BACK, Math.max(0, -over), id] as const;

@@ -20,6 +20,15 @@ function gcd(a: number, b: number): number {
   return a;
 }
 
+/** The policies as a list, if they can be told apart. */
+export function storedPolicies(policy: RateLimitPolicy | readonly RateLimitPolicy[]): readonly RateLimitPolicy[] {
+  const policies = [policy].flat() as readonly RateLimitPolicy[];
+  if (policies.length === 0) refuse('policies', 'one at least', policies);
+  const { size } = new Set(policies.map((one) => one?.name));
+  integer('number of policies with different names', size, policies.length);
+  return policies;
+}
+
 /** What becomes of a policy in a store. Throws for what no store can keep. */
 export function ruleOf(policy: RateLimitPolicy): StoredRule {
   const limit = integer('limit', policy.limit, 1);

@@ -10,7 +10,8 @@
  *   first           units of a window that starts with its first unit, and that start
  *   sliding         units of this window and of the one before
  *   log             times and units of the entries, with commas
- *   reservation     its id, which is its time in microseconds, then for each policy how much of it still counts
+ *   reservation     its id, which is its millisecond x 2000 + its microsecond or what is free, then for each policy how
+ *                   much of it still counts
  *
  * Of a bucket, that is the least that was missing since: what has come back by itself cannot be given back. With
  * that taken off, the bucket stands as if the reservation had never been made; see decisions/0151.
@@ -199,7 +200,7 @@ if step == 0 and rest and rest ~= '' then
   local s = {}
   for n in string.gmatch(rest, '%d+') do s[#s + 1] = tonumber(n) end
   for at = 1, #s, ${count + 1} do
-    local when = floor(s[at] / 1000)
+    local when = floor(s[at] / 2000)
     local ${each('left$', ', ')} = ${each('s[at + $]', ', ')}
     ${each('<counts>')}
     if ${each('left$', ' + ')} > 0 then held[#held + 1] = { ${each('left$', ', ')}, id = s[at] } end
@@ -215,7 +216,7 @@ for o = ${3 * count + 1}, max(#ARGV, ${3 * count + 1}), 3 do
     for j = 1, #held do
       local one = held[j]
       if one.id == id then
-        local ${each('left$', ', ')}, units, when = ${each('one[$]', ', ')}, cost, floor(id / 1000)
+        local ${each('left$', ', ')}, units, when = ${each('one[$]', ', ')}, cost, floor(id / 2000)
         table.remove(held, j)
         ${each('do <back> end')}
         dirty = true
@@ -240,9 +241,9 @@ for o = ${3 * count + 1}, max(#ARGV, ${3 * count + 1}), 3 do
     ${each('<take>')}
     dirty = true
     if op == '2' then
-      id = max(now * 1000 + us % 1000, lastId + 1)
+      id = max(now * 2000 + us % 1000, lastId + 1)
       lastId = id
-      if floor(id / 1000) > now then id = 0
+      if floor(id / 2000) > now then id = 0
       else held[#held + 1] = { ${each('<parts>', ', ')}, id = id } end
       if #held > 1000 then table.remove(held, 1) end
     end

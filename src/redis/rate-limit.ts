@@ -3,7 +3,7 @@ import type { RateLimitPolicy, StoredRateLimiter } from '../rate-limit/rate-limi
 import { StoreLimiter } from '../rate-limit/stored-limiter.ts';
 import type { StoredRateLimiterOptions } from '../rate-limit/stored-options.ts';
 import { storedSettings } from '../rate-limit/stored-options.ts';
-import { escapeKey, ruleOf, signatureOf } from '../rate-limit/stored-rule.ts';
+import { escapeKey, ruleOf, signatureOf, storedPolicies } from '../rate-limit/stored-rule.ts';
 import type { StoreRun } from '../rate-limit/stored-trips.ts';
 import { TAKE } from '../rate-limit/stored-trips.ts';
 import type { RedisSend } from './client.ts';
@@ -41,7 +41,8 @@ export interface RedisRateLimiterOptions extends StoredRateLimiterOptions {
  * if (!allowed) console.log(`come back in ${retryAfterMs} ms`);
  * ```
  *
- * @throws RangeError or TypeError for bad options, and for a bucket whose `initial` is not its `burst`.
+ * @throws RangeError or TypeError for bad options, two policies of one name, and a bucket whose `initial` is not its
+ * `burst`.
  */
 export function redisRateLimiter(
   send: RedisSend,
@@ -52,8 +53,7 @@ export function redisRateLimiter(
   if (typeof send !== 'function') refuse('send', 'a function, as fromIoredis makes', send);
   if (typeof prefix !== 'string') refuse('prefix', 'a text', prefix);
   const settings = storedSettings(options);
-  const policies = [policy].flat() as readonly RateLimitPolicy[];
-  if (policies.length === 0) refuse('policies', 'one at least', policies);
+  const policies = storedPolicies(policy);
   const rules = policies.map(ruleOf);
   const text = rateLimitScript(rules.map(({ kind }) => kind));
   const script: RedisScript = { lua: () => text };

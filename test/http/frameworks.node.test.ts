@@ -35,7 +35,10 @@ interface Running extends AsyncDisposable {
   readonly url: string;
 }
 
-/** What every app below does: `/` says hello, `/fail` answers 503, `/throw` throws, `/hang` never answers. */
+/**
+ * What every app below does: `/` says hello, `/fail` answers 503, `/throw` throws, `/hang` never answers, or fails once
+ * it is told that the client is gone.
+ */
 type Start = (settings: Settings) => Promise<Running>;
 
 const options = { trustedProxies: 1 };
@@ -135,17 +138,24 @@ const startHono: Start = ({ limiter, refund, cost, onCall }) => {
   app.get('/throw', () => {
     throw new Error('thrown');
   });
-  app.get('/hang', () => new Promise<Response>(() => {}));
+  app.get('/hang', (context) => untilGone(context.req.raw));
   return listening(serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }) as Server);
 };
 
+/** Rejects when the client has hung up. */
+function untilGone({ signal }: Request): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('gone')));
+  });
+}
+
 const startFetch: Start = ({ limiter, refund, cost, onCall }) => {
   const key = (request: Request): string | undefined => ipKey(request.headers.get('x-forwarded-for') ?? undefined);
-  const handle = withRateLimit(limiter, { key, refund, cost })(async ({ url }) => {
+  const handle = withRateLimit(limiter, { key, refund, cost })(async (request) => {
     onCall?.();
-    const { pathname } = new URL(url);
+    const { pathname } = new URL(request.url);
     if (pathname === '/throw') throw new Error('thrown');
-    if (pathname === '/hang') await new Promise(() => {});
+    if (pathname === '/hang') await untilGone(request);
     return new Response('hello', { status: pathname === '/fail' ? 503 : 200 });
   });
   return listening(serve({ fetch: handle, port: 0, hostname: '127.0.0.1' }) as Server);

@@ -152,6 +152,13 @@ describe('rateLimitHeaders', () => {
   ])('refuses %j', (options, message) => {
     expect(() => rateLimitHeaders([], options as RateLimitHeaderOptions)).toThrow(message);
   });
+
+  it.each(['quota', 'windowMs'])('a %s that is no number is refused, as no field can hold it', (name) => {
+    for (const value of [Number.NaN, -1, '5']) {
+      const item = { name: 'a', quota: 1, decision: PASSED, [name]: value } as never;
+      expect(() => rateLimitHeaders([item])).toThrow(`${name} must be a number of at least 0`);
+    }
+  });
 });
 
 describe('rateLimitProblem', () => {

@@ -210,6 +210,17 @@ describe('the answer of a handler', () => {
 });
 
 describe('callbacks and options', () => {
+  it('a request whose client has hung up keeps its cost, whatever the handler answers', async () => {
+    const { limiter } = threeAtOnce();
+    const handle = withRateLimit(limiter, byUser({ refund: () => true }));
+    for (const answer of [() => hello(), () => Promise.reject(new Error('gone'))]) {
+      const controller = new AbortController();
+      const asked = handle(() => (controller.abort(), answer()))(new Request(request('a'), controller));
+      await asked.catch(() => {});
+    }
+    expect(limiter.peek('a', 0).remaining).toBe(1);
+  });
+
   it('a refund that throws is reported, and nothing is given back', async () => {
     const reports = collectReports();
     const { limiter } = threeAtOnce();

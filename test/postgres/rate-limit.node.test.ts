@@ -227,10 +227,11 @@ describe.skipIf(!available)('postgresRateLimiter', () => {
 
   it('refuses bad options by name', () => {
     expect(() => postgresRateLimiter({} as never, hourly)).toThrow('client must be a SqlClient');
-    for (const table of ['', 'a b', 'x;DROP TABLE y', 'a.b.c', '"q"']) {
-      expect(() => postgresRateLimiter(client, hourly, { table })).toThrow('table must be');
+    for (const table of ['', 'a b', 'x;DROP TABLE y', 'a.b.c', '"q"', null, true]) {
+      expect(() => postgresRateLimiter(client, hourly, { table: table as string })).toThrow('table must be');
     }
     expect(() => postgresRateLimiter(client, [])).toThrow('policies must be');
+    expect(() => postgresRateLimiter(client, [hourly, hourly])).toThrow('policies with different names');
     expect(() => postgresRateLimiter(client, hourly, { timeoutMs: 0 })).toThrow('timeoutMs must be');
   });
 });

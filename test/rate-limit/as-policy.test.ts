@@ -60,6 +60,16 @@ describe('of a limiter', () => {
     expect(await policy.runOutcome(op)).toMatchObject({ ok: false, error: { retryAfterMs: 100 } });
   });
 
+  it('a unit that comes back while a refusal is made out is taken, by a clock that moves all the time', async () => {
+    const clock = createVirtualClock();
+    const now = (): number => (clock.stall(1), clock.now());
+    const limiter = createRateLimiter(tokenBucket({ limit: 1, periodMs: 8, burst: 1 }), { clock: { ...clock, now } });
+    const policy = asPolicy(limiter);
+    let calls = 0;
+    for (let k = 0; k < 100; k++) await policy.runOutcome(() => ++calls);
+    expect(calls).toBeLessThanOrEqual(1 + Math.floor(clock.now() / 8));
+  });
+
   it('key and cost are values or functions asked for each call', async () => {
     const { limiter } = bench();
     let key = 'a';
@@ -87,7 +97,7 @@ describe('of a limiter', () => {
     const fail = (): never => {
       throw new Error('no key');
     };
-    for (const options of [{ key: fail }, { cost: fail }, { cost: -1 }]) {
+    for (const options of [{ key: fail }, { cost: fail }, { cost: () => -1 }]) {
       const outcome = await asPolicy(bench().limiter, options).runOutcome(() => 'started');
       expect(outcome.ok).toBe(false);
     }
@@ -274,6 +284,10 @@ it.each([undefined, null, 1, 'limiter', {}, () => {}])('refuses what is neither:
   expect(() => asPolicy(limiter as never)).toThrow(/^limiter must be/);
 });
 
-it('refuses an isAccepted that is no function', () => {
-  expect(() => asPolicy(createAdaptiveThrottle(), { isAccepted: true } as never)).toThrow('isAccepted');
+it('refuses an option of the wrong kind by its name', () => {
+  expect(() => asPolicy(createAdaptiveThrottle(), { isAccepted: true } as never)).toThrow('isAccepted must be');
+  for (const key of [null, 1, {}]) expect(() => asPolicy(bench().limiter, { key } as never)).toThrow('key must be');
+  for (const cost of [null, 1.5, -1, '1']) {
+    expect(() => asPolicy(bench().limiter, { cost } as never)).toThrow('cost must be an integer of at least 0');
+  }
 });

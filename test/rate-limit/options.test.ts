@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   createRateLimiter,
+  createRateQueue,
   fixedWindow,
   gcra,
   leakyBucket,
@@ -87,6 +88,11 @@ describe('other options', () => {
 
   it.each(['', 'drop', 1, null])('refuse an overflow that there is none of: %s', (overflow) => {
     expect(() => limiter('overflow')(overflow)).toThrow('overflow must be one of sketch, deny');
+  });
+
+  it.each([null, 0, 'false', {}])('refuse a shadow or fair that is neither true nor false: %s', (value) => {
+    expect(() => limiter('shadow')(value)).toThrow('shadow must be true or false');
+    expect(() => createRateQueue(policy, { fair: value as boolean })).toThrow('fair must be true or false');
   });
 
   it.each(badFunctions)('refuse an onDecision that is no function: %s', (_, value) => {

@@ -49,7 +49,7 @@ describe('a refusal', () => {
     expect((await late).message).toBe('others went first for too long');
   });
 
-  it('of a wait that those ahead make too long says from when on they no longer do, counted from now', async () => {
+  it('of a wait that those ahead make too long says until when they certainly do', async () => {
     const { queue } = await busy(5);
     // The one ahead that goes on last within 150 ms does so after 100, the next one after 200.
     expect(await refusal(queue.acquire({ maxWaitMs: 150 }))).toMatchObject({

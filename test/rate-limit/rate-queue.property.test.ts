@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { createRateQueue, tokenBucket } from '../../src/rate-limit/index.ts';
+import { createRateQueue, fixedWindow, tokenBucket } from '../../src/rate-limit/index.ts';
+import type { RateLimitPolicy } from '../../src/rate-limit/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
 import { countingSignal } from '../support/counting-signal.ts';
 import { flush, outcomeOf } from '../support/gate.ts';
+import { anyPolicies } from './queue-kit.ts';
 
 it('late timers, stalls and aborts never let more through than the policy does, nor anybody pass another', async () => {
   const action = fc.oneof(
@@ -77,6 +79,42 @@ it('whatever is awaited when it aborts, the caller gets the reason or its turn, 
       await Promise.all(outcomes);
       expect([started + gone, queue.size, clock.pendingTimers]).toEqual([aborts.length, 0, 0]);
       expect(callers.every(({ listeners }) => listeners === 0)).toBe(true);
+    }),
+  );
+});
+
+/** Has calls come, each so many milliseconds after the one before, and answers how long each waits. */
+async function waitsOf(
+  policies: readonly RateLimitPolicy[],
+  calls: readonly { readonly cost: number; readonly afterMs: number }[],
+  known?: readonly number[],
+): Promise<readonly number[]> {
+  const clock = createVirtualClock({ epochMs: 5 });
+  const queue = createRateQueue(policies, { clock });
+  const waits: number[] = [];
+  for (const [at, { cost, afterMs }] of calls.entries()) {
+    await clock.advance(afterMs);
+    const fromMs = clock.now();
+    const go = (): void => void (waits[at] = clock.now() - fromMs);
+    if (known?.[at]) await expect(queue.acquire({ cost, maxWaitMs: known[at] - 1 })).rejects.toThrow(/wait more than/);
+    void queue.acquire({ cost, maxWaitMs: known?.[at] }).then(go);
+  }
+  await clock.advance(10_000);
+  return waits;
+}
+
+it('a wait is known to the millisecond, and to ask about it changes none, windows of Unix time included', async () => {
+  const epoch = (limit: number, windowMs: number): RateLimitPolicy => fixedWindow({ limit, windowMs, align: 'epoch' });
+  const policies = fc.oneof(
+    anyPolicies(),
+    fc.constantFrom([epoch(3, 8)], [epoch(3, 13), tokenBucket({ limit: 2, periodMs: 7, burst: 3, initial: 0 })]),
+  );
+  const call = fc.record({ cost: fc.integer({ min: 0, max: 3 }), afterMs: fc.integer({ min: 0, max: 9 }) });
+  await fc.assert(
+    fc.asyncProperty(policies, fc.array(call, { minLength: 1, maxLength: 12 }), async (rules, calls) => {
+      const waits = await waitsOf(rules, calls);
+      expect(waits).toHaveLength(calls.length);
+      expect(await waitsOf(rules, calls, waits)).toEqual(waits);
     }),
   );
 });

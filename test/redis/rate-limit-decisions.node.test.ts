@@ -112,6 +112,7 @@ describe('what a store is asked', () => {
     [() => redisRateLimiter(1 as never, small), 'send must be a function, as fromIoredis makes, got 1'],
     [() => scripted(small, { prefix: 1 as never }), 'prefix must be a text, got 1'],
     [() => scripted([]), 'policies must be one at least, got '],
+    [() => scripted([small, large, small]), 'different names must be an integer of at least 3, got 2'],
     [() => scripted(small, { batch: 1 as never }), 'batch must be true or false, got 1'],
     [() => scripted(small, { onStoreError: null as never }), 'onStoreError must be'],
     [() => scripted(small, { lease: { units: 1, ttlMs: 1, maxKeys: -1 } }), 'lease.maxKeys must be'],
@@ -187,6 +188,17 @@ it('a reset forgets the key in the limiter of this process as well', async () =>
   await expect(store.limiter.reset('k')).rejects.toThrow('gone');
   expect((await store.limiter.consume('k')).allowed).toBe(true);
 });
+
+it.each([null, 1, {}, Symbol('key')])(
+  'a key that is no text is the fault of the caller, not of the store: %s',
+  async (key) => {
+    const store = scripted(small, { onStoreError: 'allow', onEvent: () => expect.unreachable('no event') });
+    for (const call of ['consume', 'peek', 'reserve', 'reset'] as const) {
+      await expect(store.limiter[call](key as string)).rejects.toThrow('key must be a text');
+    }
+    expect(store.trips).toEqual([]);
+  },
+);
 
 it('calls without a key are of the key of no characters', async () => {
   const store = scripted(small, { denyCache: false });

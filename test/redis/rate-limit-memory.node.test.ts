@@ -80,12 +80,25 @@ describe('leases', () => {
     store.answers = gone;
     const calls = await Promise.all([store.limiter.consume('k'), store.limiter.consume('k')]);
     expect(calls.map(({ source }) => source)).toEqual(['fallback', 'fallback']);
-    expect(store.trips).toEqual([['2', '1', '10'], []]);
+    expect(store.trips).toEqual([['2', '1', '10']]);
     store.answers = (operations) => generous(operations);
     expect([(await store.limiter.consume('k')).source, (await store.limiter.consume('k')).source]).toEqual([
       'store',
       'lease',
     ]);
+  });
+
+  it('are waited for no longer than a trip may take, however many it takes', async () => {
+    const store = scripted(hourly, { lease, timeoutMs: 100, onStoreError: 'allow' });
+    store.answers = (operations) =>
+      new Promise((resolve) => store.clock.setTimeout(() => resolve(generous(operations)), 60));
+    const calls = Promise.all([8, 6, 4, 9].map((cost) => store.limiter.consume('k', cost)));
+    await store.clock.advance(100);
+    expect((await calls).map(({ source }) => source)).toEqual(['store', 'fallback', 'fallback', 'fallback']);
+    // The lease comes when those are gone who have waited for it: they neither take of it nor ask for another.
+    await store.clock.advance(100);
+    expect([store.trips.length, store.clock.pendingTimers]).toEqual([2, 0]);
+    expect((await store.limiter.consume('k', 4)).source).toBe('lease');
   });
 
   it('answer a peek that they can, and say how long ago the store was asked', async () => {
@@ -162,6 +175,16 @@ describe('refusals', () => {
     store.answers = () => refusal;
     await store.limiter.reserve('k', 3);
     expect((await store.limiter.consume('k', 3)).source).toBe('deny-cache');
+  });
+
+  it('are forgotten as soon as units are given back, also for calls of the same tick', async () => {
+    const store = scripted(hourly);
+    const reservation = (await store.limiter.reserve('k', 3))!;
+    store.answers = () => refusal;
+    await store.limiter.consume('k');
+    store.answers = (operations) => generous(operations);
+    const [, decision] = await Promise.all([reservation.cancel(), store.limiter.consume('k')]);
+    expect(decision.source).toBe('store');
   });
 
   it('are forgotten at a reset, what is refused while that is on its way included', async () => {

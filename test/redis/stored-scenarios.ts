@@ -132,16 +132,23 @@ export const scenarios: Readonly<Record<string, (make: Make, clock: ServerClock,
     expect((await limiter.peek(key, 0)).remaining).toBe(5);
   },
 
-  'counts what is reserved when the microseconds of a millisecond are used up for good': async (make, clock, key) => {
+  'gives back a hundred reservations of one tick, however late in its millisecond': async (make, clock, key) => {
+    clock.us = 999;
+    const limiter = make(tokenBucket({ limit: 100, periodMs: 1000 * HOUR }));
+    const reservations = await Promise.all(Array.from({ length: 100 }, () => limiter.reserve(key)));
+    await Promise.all(reservations.slice(40).map((reservation) => reservation!.cancel()));
+    expect((await limiter.peek(key, 0)).remaining).toBe(60);
+  },
+
+  'counts what is reserved when the numbers of a millisecond are used up for good': async (make, clock, key) => {
     clock.ms += 9 - (clock.ms % 10);
     clock.us = 999;
-    const limiter = make(fixedWindow({ limit: 5, windowMs: 10, align: 'epoch' }));
-    await limiter.reserve(key);
-    const late = (await limiter.reserve(key))!;
+    const limiter = make(fixedWindow({ limit: 1005, windowMs: 10, align: 'epoch' }));
+    const reservations = await Promise.all(Array.from({ length: 1002 }, () => limiter.reserve(key)));
     clock.ms++;
     await limiter.consume(key, 2);
-    await late.cancel();
-    expect((await limiter.peek(key, 0)).remaining).toBe(3);
+    await reservations[1001]!.cancel();
+    expect((await limiter.peek(key, 0)).remaining).toBe(1003);
   },
 
   'gives units of several logs back to each of them': async (make, _clock, key) => {
