@@ -110,22 +110,16 @@ class PoolOfPools<K, T> implements KeyedPool<K, T> {
     this.#past = sum([this.#past, pool.stats()]);
   }
 
-  /** Calls a pool, which may have nothing and nobody afterwards. */
-  #with<R>(key: K, call: (pool: ResourcePool<T>) => R): R {
-    const { pool, floor } = this.#of(key);
-    const result = call(pool);
-    this.#budget.changed(floor);
-    return result;
-  }
-
   acquire(key: K, options?: AcquireOptions): Promise<Lease<T>> {
     if (this.#isClosed) return Promise.reject(this.#closedError());
-    return this.#with(key, (pool) => pool.acquire(options));
+    const { pool, floor } = this.#of(key);
+    return this.#budget.during(floor, () => pool.acquire(options));
   }
 
   use<R>(key: K, fn: (resource: T) => R | PromiseLike<R>, options?: AcquireOptions): Promise<R> {
     if (this.#isClosed) return Promise.reject(this.#closedError());
-    return this.#with(key, (pool) => pool.use(fn, options));
+    const { pool, floor } = this.#of(key);
+    return this.#budget.during(floor, () => pool.use(fn, options));
   }
 
   #closedError(): PoolError {
@@ -140,7 +134,10 @@ class PoolOfPools<K, T> implements KeyedPool<K, T> {
   async close(options: PoolCloseOptions = {}): Promise<void> {
     checkClose(options);
     this.#isClosed = true;
-    await Promise.all([...this.#pools.values()].map(({ pool }) => pool.close(options)));
+    const all = [...this.#pools.values()];
+    // Or the end of what is idle under one key would begin a create for another that is closed next.
+    if (!options.drain) for (const { floor } of all) floor.rejectAll('closed', () => floor.closedError());
+    await Promise.all(all.map(({ pool }) => pool.close(options)));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -107,14 +107,12 @@ export abstract class Premises<T> implements Customer<T> {
     return new PoolError('ERR_POOL_CREATE', `${this.settings.name}: create failed`, this.supply.error);
   }
 
-  /** Turns away all who wait. */
+  /** Turns away all who wait. None waits any more when the first is told: a listener may acquire, give back or close. */
   rejectAll(reason: 'closed' | 'create', error: () => PoolError): void {
-    // No more than wait now: a listener may acquire again.
-    for (let left = this.queue.length; left > 0; left--) {
-      const waiter = this.queue.shift();
-      // Or it may have closed the pool, which turns away the rest.
-      if (!waiter) return;
-      this.rejected++;
+    const waiters: AcquireWaiter<T>[] = [];
+    for (let waiter = this.queue.shift(); waiter; waiter = this.queue.shift()) waiters.push(waiter);
+    this.rejected += waiters.length;
+    for (const waiter of waiters) {
       waiter.reject(error());
       this.tell({ type: 'rejected', reason });
     }
