@@ -40,7 +40,8 @@ export class Floor<T> extends Premises<T> {
       const { testing } = this.workshop;
       if (verdict === 'fit' || (verdict === 'test' && this.#isProvenNow(entry))) {
         const lease = this.#lend(entry, nowMs, borrower, nowMs);
-        if (this.idle.length < this.minIdle) this.pump();
+        // Somebody may wait by now, who acquired in a test or another hook and took the entry for theirs.
+        if (this.queue.length > 0 || this.idle.length < this.minIdle) this.pump();
         return lease;
       }
       // One test is enough for one who waits.

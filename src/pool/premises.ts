@@ -80,9 +80,9 @@ export abstract class Premises<T> implements Customer<T> {
     return this.alive + this.workshop.creating + this.workshop.destroying;
   }
 
-  /** Whether one who waits changes nothing: all that there may be is with others. */
+  /** Whether one who waits changes nothing: all that there may be is with others, so nothing is idle and nothing may be created. */
   get isFullyLent(): boolean {
-    return !this.share && this.lent.length >= this.max && !this.supply.isResting;
+    return this.lent.length >= this.max;
   }
 
   /** Whether creates fail and there is nothing else to hope for. */
