@@ -78,6 +78,8 @@ class FailureCounter implements OutlierDetector {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #records = new Map<string, Record>();
   readonly #out = new Set<string>();
+  /** Nobody comes back before. */
+  #nextMs = Infinity;
   #lastMs = -Infinity;
   #skewMs = 0;
 
@@ -120,7 +122,8 @@ class FailureCounter implements OutlierDetector {
     record.failures = isOk ? 0 : record.failures + 1;
     if (record.failures < this.#threshold) return;
     const nowMs = this.#takeBack();
-    if (this.#out.size + 1 > Math.floor(this.#ratio * this.#records.size)) return;
+    // Not by a product: 0.29 x 100 is less than 29.
+    if ((this.#out.size + 1) / this.#records.size > this.#ratio) return;
     this.#eject(id, record, nowMs);
   }
 
@@ -132,6 +135,7 @@ class FailureCounter implements OutlierDetector {
     record.failures = 0;
     record.isOut = true;
     this.#out.add(id);
+    this.#nextMs = Math.min(this.#nextMs, record.untilMs);
     emit(this.#onEvent, { type: 'ejected', id, forMs });
   }
 
@@ -144,25 +148,32 @@ class FailureCounter implements OutlierDetector {
   /** Takes back whose time is over, and answers the time. */
   #takeBack(): number {
     const nowMs = this.#now();
+    if (nowMs < this.#nextMs) return nowMs;
+    this.#nextMs = Infinity;
+    const back: string[] = [];
     for (const id of this.#out) {
-      const record = this.#records.get(id)!;
-      if (nowMs >= record.untilMs) this.#return(id, record);
+      const { untilMs } = this.#records.get(id)!;
+      if (nowMs >= untilMs) back.push(id);
+      else this.#nextMs = Math.min(this.#nextMs, untilMs);
     }
+    // All are back before the first is told of: a listener may ask.
+    for (const id of back) this.#return(id);
+    for (const id of back) emit(this.#onEvent, { type: 'returned', id });
     return nowMs;
   }
 
-  #return(id: string, record: Record): void {
-    record.isOut = false;
-    record.failures = 0;
+  #return(id: string): void {
+    Object.assign(this.#records.get(id)!, { isOut: false, failures: 0 });
     this.#out.delete(id);
-    emit(this.#onEvent, { type: 'returned', id });
   }
 
   uneject(id: string): void {
     const record = this.#records.get(id);
     if (!record) return;
     record.ejections = 0;
-    if (record.isOut) this.#return(id, record);
+    if (!record.isOut) return;
+    this.#return(id);
+    emit(this.#onEvent, { type: 'returned', id });
   }
 
   /** A clock that was set back goes on from where it was. */
