@@ -65,6 +65,10 @@ export class Budget<T> implements Share<T> {
     return new SharedList(this.#idle);
   }
 
+  floors(): Iterable<Floor<T>> {
+    return this.#accounts.keys();
+  }
+
   arrival(): number {
     return this.#arrivals++;
   }

@@ -134,10 +134,7 @@ class PoolOfPools<K, T> implements KeyedPool<K, T> {
   async close(options: PoolCloseOptions = {}): Promise<void> {
     checkClose(options);
     this.#isClosed = true;
-    const all = [...this.#pools.values()];
-    // Or the end of what is idle under one key would begin a create for another that is closed next.
-    if (!options.drain) for (const { floor } of all) floor.rejectAll('closed', () => floor.closedError());
-    await Promise.all(all.map(({ pool }) => pool.close(options)));
+    await Promise.all([...this.#pools.values()].map(({ pool }) => pool.close(options)));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -108,13 +108,16 @@ export abstract class Premises<T> implements Customer<T> {
   }
 
   /** Turns away all who wait. None waits any more when the first is told: a listener may acquire, give back or close. */
-  rejectAll(reason: 'closed' | 'create', error: () => PoolError): void {
-    const waiters: AcquireWaiter<T>[] = [];
-    for (let waiter = this.queue.shift(); waiter; waiter = this.queue.shift()) waiters.push(waiter);
-    this.rejected += waiters.length;
-    for (const waiter of waiters) {
+  rejectAll(reason: 'closed' | 'create', error: () => PoolError, floors: Iterable<Premises<T>> = [this]): void {
+    const gone: (readonly [Premises<T>, AcquireWaiter<T>])[] = [];
+    for (const floor of floors)
+      for (let waiter = floor.queue.shift(); waiter; waiter = floor.queue.shift()) {
+        floor.rejected++;
+        gone.push([floor, waiter]);
+      }
+    for (const [floor, waiter] of gone) {
       waiter.reject(error());
-      this.tell({ type: 'rejected', reason });
+      floor.tell({ type: 'rejected', reason });
     }
   }
 

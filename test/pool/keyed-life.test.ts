@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Lease } from '../../src/pool/index.ts';
 import { gate } from '../support/gate.ts';
 import { keyed } from './keyed-kit.ts';
+import type { Host } from './keyed-kit.ts';
 import { codeOf, down } from './kit.ts';
 
 describe('a key', () => {
@@ -51,5 +53,34 @@ describe('a key', () => {
     ended.open();
     await closed;
     expect(made).toEqual(['a', 'a']);
+  });
+
+  it('gives nothing to another key when the grace of a drain is over', async () => {
+    const made: unknown[] = [];
+    const { pool, clock } = keyed({ max: 1, create: (key) => ({ key: made[made.push(key) - 1], ends: [] }) });
+    await pool.acquire('a');
+    const waits = [codeOf(pool.acquire('b')), codeOf(pool.acquire('c'))];
+    const closed = pool.close({ drain: true, graceMs: 10 });
+    await clock.advance(10);
+    expect(await Promise.all(waits)).toEqual(['ERR_POOL_CLOSED', 'ERR_POOL_CLOSED']);
+    await closed;
+    expect(made).toEqual(['a']);
+  });
+
+  it('serves nobody of another key who is about to be turned away, though a listener gives a resource back meanwhile', async () => {
+    const leases: Lease<Host>[] = [];
+    const made: unknown[] = [];
+    const { pool } = keyed({
+      max: 2,
+      create: (key) => ({ key: made[made.push(key) - 1], ends: [] }),
+      onEvent: ({ type }) => {
+        if (type === 'rejected') for (const lease of leases) lease.destroy();
+      },
+    });
+    leases.push(await pool.acquire('a'), await pool.acquire('b'));
+    const waits = [codeOf(pool.acquire('a')), codeOf(pool.acquire('b'))];
+    await pool.close();
+    expect(await Promise.all(waits)).toEqual(['ERR_POOL_CLOSED', 'ERR_POOL_CLOSED']);
+    expect(made).toEqual(['a', 'b']);
   });
 });
