@@ -91,8 +91,8 @@ export class Floor<T> extends Premises<T> {
     if (this.settings.reset && !this.#whyUnfit(entry, nowMs)) {
       this.workshop.reset(entry);
     } else {
-      entry.sinceMs = entry.provenAtMs = nowMs;
-      entry.trust = this.health.breakages;
+      entry.sinceMs = nowMs;
+      this.health.prove(entry, nowMs, this.health.breakages);
       // Nobody else is concerned by what lies idle while nobody waits, or went to one of several who do.
       const isQuiet = this.#comeBack(entry, nowMs, 'returned');
       if (isQuiet && !this.share) return;
