@@ -41,7 +41,6 @@ interface Record {
   /** Ejections that still count. */
   ejections: number;
   untilMs: number;
-  isOut: boolean;
 }
 
 /**
@@ -108,7 +107,7 @@ class FailureCounter implements OutlierDetector {
   setHosts(ids: Iterable<string>): void {
     const known = new Set(ids);
     for (const id of known)
-      if (!this.#records.has(id)) this.#records.set(id, { failures: 0, ejections: 0, untilMs: 0, isOut: false });
+      if (!this.#records.has(id)) this.#records.set(id, { failures: 0, ejections: 0, untilMs: 0 });
     for (const id of this.#records.keys())
       if (!known.has(id)) {
         this.#records.delete(id);
@@ -118,7 +117,7 @@ class FailureCounter implements OutlierDetector {
 
   record(id: string, isOk: boolean): void {
     const record = this.#records.get(id);
-    if (!record || (record.isOut && this.isEjected(id))) return;
+    if (!record || (this.#out.has(id) && this.isEjected(id))) return;
     record.failures = isOk ? 0 : record.failures + 1;
     if (record.failures < this.#threshold) return;
     const nowMs = this.#takeBack();
@@ -133,7 +132,6 @@ class FailureCounter implements OutlierDetector {
     const forMs = Math.min(this.#maxMs, ++record.ejections * this.#baseMs);
     record.untilMs = nowMs + forMs;
     record.failures = 0;
-    record.isOut = true;
     this.#out.add(id);
     this.#nextMs = Math.min(this.#nextMs, record.untilMs);
     emit(this.#onEvent, { type: 'ejected', id, forMs });
@@ -148,32 +146,29 @@ class FailureCounter implements OutlierDetector {
   /** Takes back whose time is over, and answers the time. */
   #takeBack(): number {
     const nowMs = this.#now();
-    if (nowMs < this.#nextMs) return nowMs;
-    this.#nextMs = Infinity;
-    const back: string[] = [];
-    for (const id of this.#out) {
-      const { untilMs } = this.#records.get(id)!;
-      if (nowMs >= untilMs) back.push(id);
-      else this.#nextMs = Math.min(this.#nextMs, untilMs);
-    }
-    // All are back before the first is told of: a listener may ask.
-    for (const id of back) this.#return(id);
-    for (const id of back) emit(this.#onEvent, { type: 'returned', id });
+    if (nowMs >= this.#nextMs) this.#return([...this.#out].filter((id) => nowMs >= this.#untilMs(id)));
     return nowMs;
   }
 
-  #return(id: string): void {
-    Object.assign(this.#records.get(id)!, { isOut: false, failures: 0 });
-    this.#out.delete(id);
+  #untilMs(id: string): number {
+    return this.#records.get(id)!.untilMs;
+  }
+
+  /** All are back before the first is told of: a listener may ask. */
+  #return(ids: readonly string[]): void {
+    for (const id of ids) {
+      this.#records.get(id)!.failures = 0;
+      this.#out.delete(id);
+    }
+    this.#nextMs = Math.min(...[...this.#out].map((id) => this.#untilMs(id)));
+    for (const id of ids) emit(this.#onEvent, { type: 'returned', id });
   }
 
   uneject(id: string): void {
     const record = this.#records.get(id);
     if (!record) return;
     record.ejections = 0;
-    if (!record.isOut) return;
-    this.#return(id);
-    emit(this.#onEvent, { type: 'returned', id });
+    if (this.#out.has(id)) this.#return([id]);
   }
 
   /** A clock that was set back goes on from where it was. */
