@@ -155,18 +155,13 @@ export abstract class HostList<H extends Host, S extends Seat<H> = Seat<H>> impl
   #pickByRules(exclude: PickOptions['exclude'], nowMs: number): S | undefined {
     const { outliers, isUsable } = this.#options;
     const isIncluded = (seat: S): boolean => !exclude?.has(seat.host.id);
-    const isOpen = (seat: S): boolean =>
-      isIncluded(seat) &&
-      !outliers?.isEjected(seat.host.id) &&
-      (!isUsable || guarded<[H], unknown>(true, isUsable, seat.host) === true);
-    const isPanic = this.#panicThreshold > 0 && this.#usableShare(isOpen) < this.#panicThreshold;
+    const isFit = ({ host }: S): boolean =>
+      !outliers?.isEjected(host.id) && (!isUsable || guarded<[H], unknown>(true, isUsable, host) === true);
+    const isOpen = (seat: S): boolean => isIncluded(seat) && isFit(seat);
+    // Of all hosts: one that this pick excludes may be as good as any.
+    const isPanic =
+      this.#panicThreshold > 0 && this.seats.filter(isFit).length / this.seats.length < this.#panicThreshold;
     return (isPanic ? undefined : this.choose(isOpen, nowMs)) ?? this.choose(isIncluded, nowMs);
-  }
-
-  #usableShare(isOpen: (seat: S) => boolean): number {
-    let usable = 0;
-    for (const seat of this.seats) if (isOpen(seat)) usable++;
-    return usable / this.seats.length;
   }
 
   /** For leases. */

@@ -25,7 +25,7 @@ export function createLeastConnections<H extends Host>(hosts: readonly H[], opti
 class RankedSeat<H extends Host> extends Seat<H> {
   /** Position in the heap. */
   rank: number = -1;
-  /** Calls in flight, one more included, for each unit of weight. */
+  /** Calls in flight for each unit of weight. */
   load: number = 0;
   /** Number of the last pick, which makes equals take turns. */
   turn: number = 0;
@@ -90,7 +90,7 @@ class LeastConnections<H extends Host> extends HostList<H, RankedSeat<H>> {
   }
 
   #weigh(seat: RankedSeat<H>, nowMs: number): void {
-    seat.load = (seat.inFlight + 1) / this.weightOf(seat, nowMs);
+    seat.load = seat.inFlight / this.weightOf(seat, nowMs);
     this.#settle(seat);
   }
 

@@ -41,7 +41,6 @@ interface Record {
   /** Ejections that still count. */
   ejections: number;
   untilMs: number;
-  isOut: boolean;
 }
 
 /**
@@ -78,6 +77,8 @@ class FailureCounter implements OutlierDetector {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #records = new Map<string, Record>();
   readonly #out = new Set<string>();
+  /** Nobody comes back before. */
+  #nextMs = Infinity;
   #lastMs = -Infinity;
   #skewMs = 0;
 
@@ -106,7 +107,7 @@ class FailureCounter implements OutlierDetector {
   setHosts(ids: Iterable<string>): void {
     const known = new Set(ids);
     for (const id of known)
-      if (!this.#records.has(id)) this.#records.set(id, { failures: 0, ejections: 0, untilMs: 0, isOut: false });
+      if (!this.#records.has(id)) this.#records.set(id, { failures: 0, ejections: 0, untilMs: 0 });
     for (const id of this.#records.keys())
       if (!known.has(id)) {
         this.#records.delete(id);
@@ -116,11 +117,12 @@ class FailureCounter implements OutlierDetector {
 
   record(id: string, isOk: boolean): void {
     const record = this.#records.get(id);
-    if (!record || (record.isOut && this.isEjected(id))) return;
+    if (!record || (this.#out.has(id) && this.isEjected(id))) return;
     record.failures = isOk ? 0 : record.failures + 1;
     if (record.failures < this.#threshold) return;
     const nowMs = this.#takeBack();
-    if (this.#out.size + 1 > Math.floor(this.#ratio * this.#records.size)) return;
+    // Not by a product: 0.29 x 100 is less than 29.
+    if ((this.#out.size + 1) / this.#records.size > this.#ratio) return;
     this.#eject(id, record, nowMs);
   }
 
@@ -130,8 +132,8 @@ class FailureCounter implements OutlierDetector {
     const forMs = Math.min(this.#maxMs, ++record.ejections * this.#baseMs);
     record.untilMs = nowMs + forMs;
     record.failures = 0;
-    record.isOut = true;
     this.#out.add(id);
+    this.#nextMs = Math.min(this.#nextMs, record.untilMs);
     emit(this.#onEvent, { type: 'ejected', id, forMs });
   }
 
@@ -144,25 +146,29 @@ class FailureCounter implements OutlierDetector {
   /** Takes back whose time is over, and answers the time. */
   #takeBack(): number {
     const nowMs = this.#now();
-    for (const id of this.#out) {
-      const record = this.#records.get(id)!;
-      if (nowMs >= record.untilMs) this.#return(id, record);
-    }
+    if (nowMs >= this.#nextMs) this.#return([...this.#out].filter((id) => nowMs >= this.#untilMs(id)));
     return nowMs;
   }
 
-  #return(id: string, record: Record): void {
-    record.isOut = false;
-    record.failures = 0;
-    this.#out.delete(id);
-    emit(this.#onEvent, { type: 'returned', id });
+  #untilMs(id: string): number {
+    return this.#records.get(id)!.untilMs;
+  }
+
+  /** All are back before the first is told of: a listener may ask. */
+  #return(ids: readonly string[]): void {
+    for (const id of ids) {
+      this.#records.get(id)!.failures = 0;
+      this.#out.delete(id);
+    }
+    this.#nextMs = Math.min(...[...this.#out].map((id) => this.#untilMs(id)));
+    for (const id of ids) emit(this.#onEvent, { type: 'returned', id });
   }
 
   uneject(id: string): void {
     const record = this.#records.get(id);
     if (!record) return;
     record.ejections = 0;
-    if (record.isOut) this.#return(id, record);
+    if (this.#out.has(id)) this.#return([id]);
   }
 
   /** A clock that was set back goes on from where it was. */

@@ -48,6 +48,7 @@ export interface PickerOptions<H extends Host> {
   readonly isUsable?: ((host: H) => boolean) | undefined;
   /**
    * Below this share of usable hosts all are used, because the few left would drown. 0: only when none is left.
+   * Any other value makes each pick ask about all hosts: O(hosts).
    *
    * @defaultValue 0
    */

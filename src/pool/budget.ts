@@ -32,6 +32,8 @@ class SharedList<T> extends EntryList<T> {
 interface Account {
   size: number;
   destroying: number;
+  /** Calls of users on it that are under way. */
+  calls: number;
 }
 
 /*
@@ -61,6 +63,10 @@ export class Budget<T> implements Share<T> {
 
   idleList(): EntryList<T> {
     return new SharedList(this.#idle);
+  }
+
+  floors(): Iterable<Floor<T>> {
+    return this.#accounts.keys();
   }
 
   arrival(): number {
@@ -94,8 +100,19 @@ export class Budget<T> implements Share<T> {
     return this.#used >= this.#max && this.#isBehind(floor, this.#destroying);
   }
 
+  /** Makes a call on `floor`, which is not forgotten before the call is over: it may end the last resource and then wait. */
+  during<R>(floor: Floor<T>, call: () => R): R {
+    this.#note(floor).calls++;
+    try {
+      return call();
+    } finally {
+      this.#note(floor).calls--;
+      this.changed(floor);
+    }
+  }
+
   changed(floor: Floor<T>): void {
-    this.#note(floor);
+    const account = this.#note(floor);
     this.#mustShare = true;
     if (!this.#isSharing) {
       this.#isSharing = true;
@@ -105,7 +122,8 @@ export class Budget<T> implements Share<T> {
       }
       this.#isSharing = false;
     }
-    if (floor.size + floor.queue.length + floor.workshop.late > 0 || floor.supply.isResting) return;
+    if (account.calls + floor.size + floor.queue.length + floor.workshop.late > 0) return;
+    if (floor.supply.isResting && !floor.isClosing) return;
     this.#accounts.delete(floor);
     this.#forget(floor);
   }
@@ -113,7 +131,7 @@ export class Budget<T> implements Share<T> {
   /** Takes in the size of a floor. */
   #note(floor: Floor<T>): Account {
     let account = this.#accounts.get(floor);
-    if (!account) this.#accounts.set(floor, (account = { size: 0, destroying: 0 }));
+    if (!account) this.#accounts.set(floor, (account = { size: 0, destroying: 0, calls: 0 }));
     const { size } = floor;
     const { destroying } = floor.workshop;
     this.#used += size - account.size;

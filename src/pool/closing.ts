@@ -17,7 +17,7 @@ export class Closing<T> {
 
   begin({ drain = false, graceMs = Infinity }: PoolCloseOptions): void {
     const floor = this.#floor;
-    if (!drain) floor.rejectAll('closed', () => floor.closedError());
+    if (!drain) this.#turnAway();
     floor.warmers.fail(floor.closedError());
     if (graceMs < Infinity) {
       if (this.#hasGrace) floor.settings.clock.clearTimeout(this.#graceTimer);
@@ -26,9 +26,15 @@ export class Closing<T> {
     }
   }
 
+  /** Under every key, as all close together: what ends under one would be made room of for another. */
+  #turnAway(): void {
+    const floor = this.#floor;
+    floor.rejectAll('closed', () => floor.closedError(), floor.share?.floors());
+  }
+
   #force(): void {
     const floor = this.#floor;
-    floor.rejectAll('closed', () => floor.closedError());
+    this.#turnAway();
     floor.workshop.expireAll();
     for (let entry = floor.lent.oldest; entry; entry = floor.lent.oldest) floor.seize(entry, entry.lease!, 'forced');
     floor.pump();

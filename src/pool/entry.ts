@@ -23,10 +23,10 @@ export class Entry<T> {
   lease: PoolLease<T> | undefined = undefined;
   /** Since when it is idle, or on loan. */
   sinceMs: number = 0;
-  /** When it was last used, tested or made. */
-  provenAtMs: number = 0;
+  /** When it was last used, tested or made. As `trust` only of a {@link TestedEntry}: every idle resource pays for a field. */
+  declare provenAtMs?: number;
   /** How many breakages the pool had seen when it was last proven. */
-  trust: number = 0;
+  declare trust?: number;
   /** For {@link EntryList} only. */
   newer: Entry<T> | undefined = undefined;
   /** For {@link EntryList} only. */
@@ -38,6 +38,12 @@ export class Entry<T> {
     this.generation = generation;
     this.plan = plan;
   }
+}
+
+/** One of a pool with tests. */
+export class TestedEntry<T> extends Entry<T> {
+  override provenAtMs: number = 0;
+  override trust: number = 0;
 }
 
 /** Takes resources back from leases. */

@@ -40,7 +40,8 @@ export class Floor<T> extends Premises<T> {
       const { testing } = this.workshop;
       if (verdict === 'fit' || (verdict === 'test' && this.#isProvenNow(entry))) {
         const lease = this.#lend(entry, nowMs, borrower, nowMs);
-        if (this.idle.length < this.minIdle) this.pump();
+        // Somebody may wait by now, who acquired in a test or another hook and took the entry for theirs.
+        if (this.queue.length > 0 || this.idle.length < this.minIdle) this.pump();
         return lease;
       }
       // One test is enough for one who waits.
@@ -90,8 +91,8 @@ export class Floor<T> extends Premises<T> {
     if (this.settings.reset && !this.#whyUnfit(entry, nowMs)) {
       this.workshop.reset(entry);
     } else {
-      entry.sinceMs = entry.provenAtMs = nowMs;
-      entry.trust = this.health.breakages;
+      entry.sinceMs = nowMs;
+      this.health.prove(entry, nowMs, this.health.breakages);
       // Nobody else is concerned by what lies idle while nobody waits, or went to one of several who do.
       const isQuiet = this.#comeBack(entry, nowMs, 'returned');
       if (isQuiet && !this.share) return;

@@ -1,4 +1,5 @@
-import type { Entry, Plan } from './entry.ts';
+import type { Plan } from './entry.ts';
+import { Entry, TestedEntry } from './entry.ts';
 import type { DestroyReason } from './pool-types.ts';
 import type { PoolSettings } from './settings.ts';
 
@@ -33,6 +34,18 @@ export class Health {
     this.hasRules = this.isTimed || isTested;
   }
 
+  /** What is kept of a resource. */
+  get kind(): typeof Entry {
+    return this.#isTested ? TestedEntry : Entry;
+  }
+
+  /** It is good now, as far as is known after so many breakages. */
+  prove(entry: Entry<unknown>, nowMs: number, breakages: number): void {
+    if (!this.#isTested) return;
+    entry.provenAtMs = nowMs;
+    entry.trust = breakages;
+  }
+
   /** The plan of a resource made now, if any option limits it; `chance` is its one draw. */
   planOf(nowMs: number, chance: number): Plan | undefined {
     const { maxLifetimeMs, maxLifetimeJitter, keepaliveMs, maxUses } = this.#rules;
@@ -58,7 +71,7 @@ export class Health {
     if (retirement) return retirement;
     if (!isKept && nowMs - entry.sinceMs >= idleTimeoutMs) return 'idle';
     if (!this.#isTested) return 'fit';
-    return this.isSuspect(entry) || nowMs - entry.provenAtMs >= validateAfterIdleMs ? 'test' : 'fit';
+    return this.isSuspect(entry) || nowMs - entry.provenAtMs! >= validateAfterIdleMs ? 'test' : 'fit';
   }
 
   /** Whether something has broken since it was last known to be good. */
@@ -67,12 +80,12 @@ export class Health {
   }
 
   /** Whether an idle resource is tested without anybody wanting it. */
-  isKeepaliveDue({ plan, provenAtMs }: Entry<unknown>, nowMs: number): boolean {
+  isKeepaliveDue({ plan, provenAtMs = 0 }: Entry<unknown>, nowMs: number): boolean {
     return plan !== undefined && nowMs - provenAtMs >= plan.keepaliveMs;
   }
 
   /** When to look at an idle resource again. `isKept` takes no notice of how long it is idle. */
-  dueMs({ plan, sinceMs, provenAtMs }: Entry<unknown>, isKept: boolean): number {
+  dueMs({ plan, sinceMs, provenAtMs = 0 }: Entry<unknown>, isKept: boolean): number {
     const idleDueMs = isKept ? Infinity : sinceMs + this.#rules.idleTimeoutMs;
     return plan ? Math.min(idleDueMs, plan.expiresAtMs, provenAtMs + plan.keepaliveMs) : idleDueMs;
   }

@@ -110,22 +110,16 @@ class PoolOfPools<K, T> implements KeyedPool<K, T> {
     this.#past = sum([this.#past, pool.stats()]);
   }
 
-  /** Calls a pool, which may have nothing and nobody afterwards. */
-  #with<R>(key: K, call: (pool: ResourcePool<T>) => R): R {
-    const { pool, floor } = this.#of(key);
-    const result = call(pool);
-    this.#budget.changed(floor);
-    return result;
-  }
-
   acquire(key: K, options?: AcquireOptions): Promise<Lease<T>> {
     if (this.#isClosed) return Promise.reject(this.#closedError());
-    return this.#with(key, (pool) => pool.acquire(options));
+    const { pool, floor } = this.#of(key);
+    return this.#budget.during(floor, () => pool.acquire(options));
   }
 
   use<R>(key: K, fn: (resource: T) => R | PromiseLike<R>, options?: AcquireOptions): Promise<R> {
     if (this.#isClosed) return Promise.reject(this.#closedError());
-    return this.#with(key, (pool) => pool.use(fn, options));
+    const { pool, floor } = this.#of(key);
+    return this.#budget.during(floor, () => pool.use(fn, options));
   }
 
   #closedError(): PoolError {

@@ -80,9 +80,9 @@ export abstract class Premises<T> implements Customer<T> {
     return this.alive + this.workshop.creating + this.workshop.destroying;
   }
 
-  /** Whether one who waits changes nothing: all that there may be is with others. */
+  /** Whether one who waits changes nothing: all that there may be is with others, so nothing is idle and nothing may be created. */
   get isFullyLent(): boolean {
-    return !this.share && this.lent.length >= this.max && !this.supply.isResting;
+    return this.lent.length >= this.max;
   }
 
   /** Whether creates fail and there is nothing else to hope for. */
@@ -107,16 +107,17 @@ export abstract class Premises<T> implements Customer<T> {
     return new PoolError('ERR_POOL_CREATE', `${this.settings.name}: create failed`, this.supply.error);
   }
 
-  /** Turns away all who wait. */
-  rejectAll(reason: 'closed' | 'create', error: () => PoolError): void {
-    // No more than wait now: a listener may acquire again.
-    for (let left = this.queue.length; left > 0; left--) {
-      const waiter = this.queue.shift();
-      // Or it may have closed the pool, which turns away the rest.
-      if (!waiter) return;
-      this.rejected++;
+  /** Turns away all who wait. None waits any more when the first is told: a listener may acquire, give back or close. */
+  rejectAll(reason: 'closed' | 'create', error: () => PoolError, floors: Iterable<Premises<T>> = [this]): void {
+    const gone: (readonly [Premises<T>, AcquireWaiter<T>])[] = [];
+    for (const floor of floors)
+      for (let waiter = floor.queue.shift(); waiter; waiter = floor.queue.shift()) {
+        floor.rejected++;
+        gone.push([floor, waiter]);
+      }
+    for (const [floor, waiter] of gone) {
       waiter.reject(error());
-      this.tell({ type: 'rejected', reason });
+      floor.tell({ type: 'rejected', reason });
     }
   }
 

@@ -261,7 +261,8 @@ export function checkClose({ graceMs = 0 }: PoolCloseOptions): void {
   amount('graceMs', graceMs, 0);
 }
 
-function checkAcquire({ timeoutMs = 0, priority = 0 }: AcquireOptions): void {
+function checkAcquire({ signal, timeoutMs = 0, priority = 0 }: AcquireOptions): void {
+  if (signal && typeof signal.addEventListener !== 'function') refuse('signal', 'an AbortSignal', signal);
   amount('timeoutMs', timeoutMs, 0);
   if (typeof priority !== 'number' || Number.isNaN(priority)) refuse('priority', 'a number', priority);
 }

@@ -5,6 +5,8 @@ import type { Floor } from './floor.ts';
 export interface Share<T> {
   /** A list for the idle resources of one key. */
   idleList(): EntryList<T>;
+  /** Those of all keys. */
+  floors(): Iterable<Floor<T>>;
   /** Numbers those who wait, over all keys. */
   arrival(): number;
   /** Whether all that there may be are on loan, and as many wait as may. */

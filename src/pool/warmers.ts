@@ -18,7 +18,7 @@ export class Warmers {
 
   /** There are `alive` resources, of `max` that there may be. */
   reached(alive: number, max: number): void {
-    if (this.target === 0) return;
+    if (this.#all.length === 0) return;
     const done = this.#all.filter(({ count }) => Math.min(count, max) <= alive);
     this.#set(this.#all.filter((pending) => !done.includes(pending)));
     for (const { resolve } of done) resolve();

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { guarded } from '../core/errors.ts';
-import { Entry } from './entry.ts';
+import type { Entry } from './entry.ts';
 import type { Keeper } from './entry.ts';
 import { PoolError } from './errors.ts';
 import type { Health } from './health.ts';
@@ -176,9 +176,9 @@ class Creation<T> extends Operation {
     const nowMs = isClocked || health.isTimed ? clock.now() : 0;
     const tookMs = isClocked ? nowMs - this.#startMs : 0;
     const chance = Math.min(maxLifetimeMs, keepaliveMs) < Infinity ? guarded(0, random) : 0;
-    const entry = new Entry<T>(customer, resource, this.#generation, health.planOf(nowMs, chance));
-    if (health.isTimed) entry.sinceMs = entry.provenAtMs = nowMs;
-    entry.trust = health.breakages;
+    const entry = new health.kind<T>(customer, resource, this.#generation, health.planOf(nowMs, chance));
+    if (health.isTimed) entry.sinceMs = nowMs;
+    health.prove(entry, nowMs, health.breakages);
     // Counted as being created while users' code runs, or that could make one too many.
     if (listeners.hasAny) listeners.tell({ type: 'created', resource, createMs: tookMs });
     this.#shop.creating--;
@@ -226,8 +226,7 @@ class Proof<T> extends Operation {
     if (!isOk) shop.hookFailed(this.#hook, result);
     shop.testing--;
     if (isOk && (result || !this.#isTest)) {
-      entry.trust = this.#breakages;
-      if (health.isTimed) entry.provenAtMs = shop.clock.now();
+      health.prove(entry, health.isTimed ? shop.clock.now() : 0, this.#breakages);
       shop.customer.proven(entry, !this.#isTest);
       return;
     }

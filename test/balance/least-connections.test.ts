@@ -6,7 +6,9 @@ import { hold, hosts, picks } from './kit.ts';
 describe('createLeastConnections', () => {
   it('takes the host with the fewest calls for its weight, and equals in turn', () => {
     const picker = createLeastConnections(hosts(1, 1, 2));
-    expect(hold(picker, 4).map(({ id }) => id)).toEqual(['c', 'a', 'b', 'c']);
+    expect(hold(picker, 4).map(({ id }) => id)).toEqual(['a', 'b', 'c', 'c']);
+    // Calls one after the other: none is ever in flight, so all are equal.
+    expect(picks(createLeastConnections(hosts(1, 2)), 4)).toEqual(['a', 'b', 'a', 'b']);
     expect(picks(createLeastConnections(hosts(1, 1, 1)), 6)).toEqual(['a', 'b', 'c', 'a', 'b', 'c']);
   });
 
@@ -28,7 +30,7 @@ describe('createLeastConnections', () => {
         const inFlight = new Map<string, number>();
         const bestLoad = (skip?: string): number =>
           Math.min(
-            ...[...weights].filter(([id]) => id !== skip).map(([id, weight]) => ((inFlight.get(id) ?? 0) + 1) / weight),
+            ...[...weights].filter(([id]) => id !== skip).map(([id, weight]) => (inFlight.get(id) ?? 0) / weight),
           );
         for (const action of steps) {
           const id = 'id' in action ? String.fromCharCode(97 + action.id) : '';
@@ -37,7 +39,7 @@ describe('createLeastConnections', () => {
             const lease = picker.pick(id ? { exclude: new Set([id]) } : {});
             if (!lease) expect([...weights.keys()].filter((other) => other !== id)).toEqual([]);
             else {
-              expect(((inFlight.get(lease.id) ?? 0) + 1) / weights.get(lease.id)!).toBe(best);
+              expect((inFlight.get(lease.id) ?? 0) / weights.get(lease.id)!).toBe(best);
               inFlight.set(lease.id, (inFlight.get(lease.id) ?? 0) + 1);
               leases.push({ id: lease.id, release: () => lease.release(), isOfPresent: true });
             }

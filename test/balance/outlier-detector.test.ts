@@ -97,10 +97,40 @@ describe('createOutlierDetector', () => {
           });
           detector.setHosts(ids);
           for (const id of failures) fail(detector, String(id));
-          expect(most).toBeLessThanOrEqual(Math.floor(ratio * count));
+          expect(most / count).toBeLessThanOrEqual(ratio);
         },
       ),
     );
+  });
+
+  it('ejects the whole of its share, whatever the rounding of its product', () => {
+    const detector = createOutlierDetector({ consecutiveFailures: 1, maxEjectionRatio: 0.29 });
+    const ids = Array.from({ length: 100 }, (_, k) => String(k));
+    detector.setHosts(ids);
+    for (const id of ids) fail(detector, id);
+    expect(detector.ejected).toHaveLength(29);
+  });
+
+  it('has taken back all whose time is over when it tells of the first, and keeps the others', async () => {
+    const clock = createVirtualClock();
+    const seen: (readonly string[])[] = [];
+    const detector = createOutlierDetector({
+      consecutiveFailures: 1,
+      baseEjectionMs: 100,
+      maxEjectionRatio: 1,
+      clock,
+      onEvent: ({ type }) => type === 'returned' && seen.push(detector.ejected),
+    });
+    detector.setHosts(['a', 'b', 'c']);
+    fail(detector, 'a');
+    fail(detector, 'b');
+    await clock.advance(50);
+    fail(detector, 'c');
+    await clock.advance(50);
+    expect(detector.isEjected('c')).toBe(true);
+    expect(seen).toEqual([['c'], ['c']]);
+    await clock.advance(50);
+    expect(detector.isEjected('c')).toBe(false);
   });
 
   it('does not force an ejection that its share does not allow', () => {

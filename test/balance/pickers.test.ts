@@ -58,6 +58,13 @@ describe.each(kinds)('%s', (_name, create) => {
     expect(new Set(picks(picker, 60))).toEqual(new Set(['b', 'c']));
   });
 
+  it('does not take a host for unusable because one pick excludes it', () => {
+    const isUsable = ({ id }: Named): boolean => id !== 'a';
+    const picker = create(hosts(1, 1, 1), { isUsable, panicThreshold: 0.5, clock: createVirtualClock() });
+    // Two of three are usable; a retry that has tried one of them gets the other.
+    expect(new Set(picks(picker, 20, { exclude: new Set(['b']) }))).toEqual(new Set(['c']));
+  });
+
   it('counts a lease once, however often it is released', () => {
     const picker = create(hosts(1));
     const [first, second] = hold(picker, 2);

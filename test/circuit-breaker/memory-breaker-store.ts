@@ -62,12 +62,13 @@ class Fleet {
   }
 
   #decide({ trial, holder, ttlMs }: CircuitReport, openForMs: number, nowMs: number): void {
+    if (trial !== 'none') this.coldUntilMs ??= nowMs + ttlMs;
     if (this.heldUntilMs <= nowMs) this.holder = undefined;
     const isOurs = this.holder === holder;
     if (trial === 'none') this.holder = isOurs ? undefined : this.holder;
     else if (this.holder !== undefined && !isOurs) {
       if (trial === 'urgent') this.awaitedUntilMs = nowMs + ttlMs;
-    } else if (trial === 'running' || (openForMs === 0 && (this.coldUntilMs ??= nowMs + ttlMs) <= nowMs)) {
+    } else if (trial === 'running' || (openForMs === 0 && this.coldUntilMs! <= nowMs)) {
       const isAwaited = this.awaitedUntilMs > nowMs && trial !== 'running';
       if (isAwaited && (isOurs || trial !== 'urgent')) return;
       if (!isOurs) {

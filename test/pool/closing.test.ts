@@ -236,9 +236,28 @@ describe('close', () => {
       onEvent: ({ type }) => type === 'rejected' && void pool.close(),
     });
     const waits = [pool.acquire(), pool.acquire(), pool.acquire()];
-    expect(await Promise.all(waits.map(codeOf))).toEqual(['ERR_POOL_CREATE', 'ERR_POOL_CLOSED', 'ERR_POOL_CLOSED']);
+    expect(await Promise.all(waits.map(codeOf))).toEqual(Array(3).fill('ERR_POOL_CREATE'));
     expect(pool.stats()).toMatchObject({ rejected: 3, waiting: 0 });
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('serves nobody who is about to be turned away, though a listener gives a resource back meanwhile', async () => {
+    const { create, gates, finish } = gatedCreate();
+    const { pool } = setup({ create, max: 2 });
+    const loans = [pool.acquire(), pool.acquire()];
+    for (const at of [0, 1]) await finish(at);
+    const leases = await Promise.all(loans);
+    const waits = [pool.acquire(), pool.acquire(), pool.acquire()];
+    pool.onEvent(({ type }) => {
+      if (type !== 'rejected') return;
+      leases[0]!.release();
+      leases[1]!.destroy();
+    });
+    const closed = pool.close();
+    expect(await Promise.all(waits.map(stateOf))).toEqual(Array(3).fill('ERR_POOL_CLOSED'));
+    await closed;
+    expect(gates).toHaveLength(2);
+    expect(pool.stats()).toMatchObject({ rejected: 3, acquired: 2, destroyed: 2 });
   });
 
   it('is what happens at the end of the block of a pool', async () => {

@@ -3,6 +3,7 @@ import { createPool } from '../../src/pool/index.ts';
 import type { Pool, PoolOptions } from '../../src/pool/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
 import type { VirtualClock } from '../../src/testing/index.ts';
+import { outcomeOf } from '../support/gate.ts';
 import { sleep } from './kit.ts';
 
 const CONNECT_MS = 150;
@@ -207,6 +208,14 @@ describe('warm, min and minIdle', () => {
     await expect(pool.warm(6)).rejects.toThrow(RangeError);
     await clock.advance(60_000);
     expect(pool.stats().size).toBe(4);
+  });
+
+  it('`warm` resolves at once when nothing is wanted, as it does by default without `min` and `minIdle`', async () => {
+    const pool = createPool<object>({ create: () => ({}) });
+    const warmed = pool.warm();
+    expect((await outcomeOf(warmed)).state).toBe('fulfilled');
+    expect((await outcomeOf(pool.warm(0))).state).toBe('fulfilled');
+    expect(pool.stats()).toMatchObject({ created: 0 });
   });
 
   it('`warm` keeps nothing up that it has made', async () => {

@@ -59,6 +59,9 @@ describe('options', () => {
 
   it('of one acquire are refused by name', async () => {
     const { pool } = setup();
+    await expect(pool.acquire({ signal: {} as AbortSignal })).rejects.toThrow(
+      'signal must be an AbortSignal, got object',
+    );
     await expect(pool.acquire({ timeoutMs: -1 })).rejects.toThrow('timeoutMs must be a number of at least 0, got -1');
     await expect(pool.acquire({ priority: Number.NaN })).rejects.toThrow('priority must be a number, got NaN');
     await expect(pool.acquire({ priority: '1' as never })).rejects.toThrow('priority must be a number, got "1"');

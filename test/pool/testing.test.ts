@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { gate } from '../support/gate.ts';
+import type { Lease } from '../../src/pool/index.ts';
 import { setup, stateOf } from './kit.ts';
+import type { Thing } from './kit.ts';
 
 describe('one who would wait for a test', () => {
   it('gets a resource that needs none, and no other one is touched', async () => {
@@ -64,6 +66,21 @@ describe('one who would wait for a test', () => {
     expect(pool.stats()).toMatchObject({ created: 4, destroyed: 3 });
     expect(ends()).toEqual([]);
   });
+});
+
+it('who waits because of an acquire in a test is served when the test has succeeded', async () => {
+  let inner: Promise<Lease<Thing>> | undefined;
+  const { pool } = setup({
+    max: 2,
+    validateAfterIdleMs: 0,
+    validate: () => {
+      inner ??= pool.acquire();
+      return true;
+    },
+  });
+  (await pool.acquire()).release();
+  expect(await stateOf(pool.acquire())).toBe(0);
+  expect(await stateOf(inner!)).toBe(1);
 });
 
 describe('tests in the background', () => {

@@ -52,6 +52,21 @@ describe.skipIf(!available)('redisBreakerStore', () => {
     expect(await ttl()).toBeLessThanOrEqual(3_600_000);
   });
 
+  it('keeps nothing of nodes that are gone, nor of reports that a recovery has ended', async () => {
+    const store = redisBreakerStore(send, { prefix: 'gone:' });
+    const reports = async (): Promise<string[]> =>
+      ((await send(['HKEYS', 'gone:payments'], '')) as string[]).filter((field) => field.startsWith('n'));
+    for (let k = 0; k < 3; k++) await store.sync({ ...report, node: `pod ${k}`, openForMs: 60_000, ttlMs: 50 });
+    expect(await reports()).toHaveLength(3);
+    await delay(52);
+    await store.sync({ ...report, node: 'next', openForMs: 60_000 });
+    expect(await reports()).toEqual(['nnext']);
+    await delay(2);
+    await store.sync({ ...report, node: 'other', recoveredAgoMs: 0 });
+    await store.sync({ ...report, node: 'late', openForMs: 60_000, openedAgoMs: 50_000 });
+    expect(await reports()).toEqual([]);
+  });
+
   it('writes nothing while all are closed, before and after an outage', async () => {
     const store = redisBreakerStore(send, { prefix: 'calm:' });
     const writes = async (): Promise<string> => {
