@@ -1,5 +1,7 @@
+import { integer } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { emit, isHoldfastError } from '../core/errors.ts';
+import { planOf } from './layout.ts';
 import type { LeaseTerms, WorkerLease, WorkerLeaseOptions } from './lease.ts';
 import { acquire, checked } from './lease.ts';
 import { doze, sleep } from './sleep.ts';
@@ -11,7 +13,10 @@ export interface LeasedSnowflakeOptions extends WorkerLeaseOptions, Omit<Snowfla
 
 /** A {@link Snowflake} that looks after its own lease. */
 export interface LeasedSnowflake extends Snowflake, AsyncDisposable {
-  /** Gives the worker id back, from the last id on. Never rejects. Every later call throws WorkerLeaseLostError. */
+  /**
+   * Gives the worker id back, from the last id on. Never rejects. Every later call throws WorkerLeaseLostError, and who
+   * waits for an id is rejected with it at once.
+   */
   close(): Promise<void>;
 }
 
@@ -36,7 +41,8 @@ export interface LeasedSnowflake extends Snowflake, AsyncDisposable {
  */
 export async function createLeasedSnowflake(options: LeasedSnowflakeOptions): Promise<LeasedSnowflake> {
   const terms = checked(options);
-  // Checks the rest before anything is taken.
+  // Checks the rest before anything is taken, the number of worker ids by its own name.
+  integer('workerIds', terms.workerIds, 1, planOf(options.layout).lastWorker + 1);
   createSnowflake({ ...options, worker: terms.workerIds - 1 });
   return new SelfLeasingSnowflake(options, terms, await acquire(terms, options.signal, sleep));
 }
@@ -100,12 +106,13 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
   }
 
   async #nextInTurn(clock: Clock, signal: AbortSignal | undefined): Promise<bigint> {
+    const closing = this.#closing.signal;
     for (;;) {
       try {
-        return await waitForId(this, clock, signal);
+        return await waitForId(this, clock, signal, closing);
       } catch (error) {
-        if (this.#closing.signal.aborted || !isHoldfastError(error, 'ERR_WORKER_LEASE_LOST')) throw error;
-        await sleep(clock, POLL_MS, signal);
+        if (closing.aborted || !isHoldfastError(error, 'ERR_WORKER_LEASE_LOST')) throw error;
+        await sleep(clock, POLL_MS, signal, closing);
       }
     }
   }

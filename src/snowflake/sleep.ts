@@ -4,16 +4,16 @@ import { keepAlive } from '../core/clock.ts';
 /** The part of a clock that waits. */
 type Timers = Pick<Clock, 'setTimeout' | 'clearTimeout'>;
 
-/** Waits, or until an abort: whoever waits asks the signal. Leaves no timer and no listener behind. */
-export function sleep(clock: Timers, ms: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits, or until one of the signals aborts: whoever waits asks them. Leaves no timer and no listener behind. */
+export function sleep(clock: Timers, ms: number, ...signals: readonly (AbortSignal | undefined)[]): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       clock.clearTimeout(timer);
-      signal?.removeEventListener('abort', end);
+      for (const signal of signals) signal?.removeEventListener('abort', end);
       resolve();
     };
     const timer = clock.setTimeout(end, ms);
-    signal?.addEventListener('abort', end);
+    for (const signal of signals) signal?.addEventListener('abort', end);
   });
 }
 

@@ -56,8 +56,9 @@ export interface Snowflake {
   /** The next id as a number. Throws as {@link Snowflake.next} does, and RangeError for a layout of more than 53 bits. */
   nextNumber(): number;
   /**
-   * The next id, waiting as long as it would lead the clock too far. Rejects with `signal.reason` on abort,
-   * and with everything else that {@link Snowflake.next} throws.
+   * The next id, waiting as long as it would lead the clock too far; a clock that is set right meanwhile is noticed
+   * within a second. Rejects with `signal.reason` on abort, and with everything else that {@link Snowflake.next}
+   * throws, at once when the lease ends.
    */
   nextAsync(options?: { readonly signal?: AbortSignal | undefined }): Promise<bigint>;
   /**
@@ -86,11 +87,15 @@ export function createSnowflake(options: SnowflakeOptions): Snowflake {
   return new Generator(options);
 }
 
-/** Asks again as long as an answer would lead the clock too far. */
+/** The clock may be set right while somebody waits for it. */
+const LONGEST_SLEEP_MS = 1000;
+
+/** Asks again as long as an answer would lead the clock too far, and when `end` aborts. */
 export async function waitForId(
   ids: Pick<Snowflake, 'next'>,
   clock: Clock,
   signal: AbortSignal | undefined,
+  end?: AbortSignal,
 ): Promise<bigint> {
   for (;;) {
     signal?.throwIfAborted();
@@ -99,8 +104,7 @@ export async function waitForId(
     } catch (error) {
       const { retryAfterMs } = error as Partial<SnowflakeLeadError>;
       if (!retryAfterMs) throw error;
-      // The longest delay that every runtime keeps.
-      await sleep(clock, Math.min(retryAfterMs, 2 ** 31 - 1), signal);
+      await sleep(clock, Math.min(retryAfterMs, LONGEST_SLEEP_MS), signal, end);
     }
   }
 }
@@ -195,7 +199,7 @@ class Generator implements Snowflake {
   }
 
   nextAsync({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<bigint> {
-    return waitForId(this, this.#clock, signal);
+    return waitForId(this, this.#clock, signal, this.#lease?.signal);
   }
 
   nextBatch(count: number): bigint[] {

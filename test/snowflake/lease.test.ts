@@ -128,6 +128,26 @@ describe('renewal', () => {
     expect(lease.signal.reason).toMatchObject({ reason: 'released' });
   });
 
+  it('rejects who waits for an id when the lease ends, at once', async () => {
+    const { clock, store, options } = setup();
+    const [mine, taken] = [await warmLease(options), await warmLease(options)];
+    const [first, second] = [mine, taken].map((worker) => {
+      const ids = createSnowflake({ worker, layout: tinyLayout, maxLeadMs: 0, clock });
+      ids.next();
+      return ids;
+    });
+    clock.setEpoch(START_MS - 3_600_000);
+    const waiting = [first!.nextAsync(), second!.nextAsync()];
+    await clock.advance(500);
+    void mine.release();
+    await expect(waiting[0]).rejects.toMatchObject({ reason: 'released' });
+    store.loseEverything();
+    const counted = expect(waiting[1]).rejects.toMatchObject({ reason: 'taken' });
+    await clock.advance(500);
+    await counted;
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it('aborts the signal and makes `next` throw when the store has given the worker id away', async () => {
     const { clock, store, events, options } = setup();
     const lease = await warmLease(options);
