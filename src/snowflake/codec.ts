@@ -115,7 +115,9 @@ class PlanCodec implements SnowflakeCodec {
 
   #tickOf(time: number | Date): number {
     const { lastTick } = this.#plan;
-    return tickAt(this.#plan, amount('time', Number(time), -LAST_MS, startOf(this.#plan, lastTick + 1) - 1));
+    // A number, also of a Date of another realm; not of a text or null, which Number() takes for times as well.
+    const ms = typeof time === 'object' && time ? Number(time) : (time as number);
+    return tickAt(this.#plan, amount('time', ms, -LAST_MS, startOf(this.#plan, lastTick + 1) - 1));
   }
 
   #first(tick: number): bigint {
