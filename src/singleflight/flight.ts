@@ -65,8 +65,6 @@ class Waiter<V> {
  * Callers that cannot leave share one promise, so a crowd costs what one caller does.
  */
 export class Flight<V> {
-  /** How many have joined, ever. */
-  joined: number = 0;
   /** How many wait, in the first place: those that were answered beforehand are not taken off. */
   waiting: number = 0;
   isOver: boolean = false;
@@ -92,7 +90,6 @@ export class Flight<V> {
   /** Waits for the result. Before {@link start}, or while it runs. `signal` has not aborted. */
   join(signal: AbortSignal | undefined): Promise<V> {
     if (!signal && this.#common) {
-      this.joined++;
       this.waiting++;
       return this.#common;
     }
@@ -103,12 +100,11 @@ export class Flight<V> {
 
   joinShared(signal: AbortSignal | undefined): Promise<SharedValue<V>> {
     return new Promise((resolve, reject) =>
-      this.#add(signal, (value) => resolve({ value, shared: this.joined > 1 }), reject),
+      this.#add(signal, (value) => resolve({ value, shared: this.waiting > 1 }), reject),
     );
   }
 
   #add(signal: AbortSignal | undefined, resolve: (value: V) => void, reject: (error: unknown) => void): void {
-    this.joined++;
     this.waiting++;
     this.#waiters.add(new Waiter(this, signal, resolve, reject));
   }
