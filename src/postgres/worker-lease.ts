@@ -67,6 +67,7 @@ const CLOCK = `clock AS MATERIALIZED (
     CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END)`;
 
 const MISSING_TABLE = '42P01';
+const SERIALIZATION_FAILURE = '40001';
 
 const MOST_IDS = 65_536;
 
@@ -120,7 +121,16 @@ class TableStore implements WorkerLeaseStore {
   }
 
   #bounded<T>(work: (isOver: () => boolean) => PromiseLike<T>): Promise<T> {
-    return withDeadline('PostgreSQL', this.#limits, work);
+    return withDeadline('PostgreSQL', this.#limits, async (isOver) => {
+      for (;;) {
+        try {
+          return await work(isOver);
+        } catch (error) {
+          // Has done nothing, and somebody else's has: under the default isolation this does not occur.
+          if (codeOf(error) !== SERIALIZATION_FAILURE || isOver()) throw error;
+        }
+      }
+    });
   }
 
   /** The free worker id that has rested longest. A row that somebody else is about to take is passed over. */
