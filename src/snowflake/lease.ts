@@ -26,7 +26,7 @@ export interface WorkerLeaseOptions {
    */
   readonly pool?: string | undefined;
   /**
-   * The pool has the worker ids 0 to this less one.
+   * The pool has the worker ids 0 to this less one, and no more than the layout of the ids has.
    *
    * @defaultValue 1024, all of the default layout
    */

@@ -142,9 +142,8 @@ class SharedGenerator implements Snowflake {
     if (!Number.isFinite(now)) refuse('clock.epochMs()', 'a finite number', now);
     const nowTick = tickAt(this.#plan, now);
     const birth = BigInt(nowTick) * 2n + 1n;
-    const first = Atomics.compareExchange(this.#state, BIRTH, 0n, birth) || birth;
     // Before the epoch, ticks are below 0.
-    const birthTick = Number(BigInt.asIntN(64, first) >> 1n);
+    const birthTick = Number(BigInt.asIntN(64, Atomics.compareExchange(this.#state, BIRTH, 0n, birth) || birth) >> 1n);
     const earliest = BigInt(Math.max(nowTick, Math.max(birthTick, this.#beforeTick) + 1)) * this.#capacity;
     for (;;) {
       const free = Atomics.load(this.#state, NEXT);

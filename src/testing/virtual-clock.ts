@@ -126,7 +126,7 @@ class ManualClock implements VirtualClock {
     let atOnce = 0;
     for (let timer = this.#timers.at(-1); timer && timer.dueMs <= endMs; timer = this.#timers.at(-1)) {
       atOnce = timer.dueMs > this.#now ? 1 : atOnce + 1;
-      if (atOnce > MOST_AT_ONCE) throw new RangeError(`more than ${MOST_AT_ONCE} timers at ${this.#now} ms`);
+      amount('timers at one time', atOnce, 1, MOST_AT_ONCE);
       this.#move(timer.dueMs);
       this.#timers.pop();
       timer.fn();
