@@ -4,7 +4,8 @@ import { emit, isHoldfastError } from '../core/errors.ts';
 import { planOf } from './layout.ts';
 import type { LeaseTerms, WorkerLease, WorkerLeaseOptions } from './lease.ts';
 import { acquire, checked } from './lease.ts';
-import { doze, sleep } from './sleep.ts';
+import type { Sleepers } from './sleep.ts';
+import { doze, sleep, wake } from './sleep.ts';
 import type { Snowflake, SnowflakeOptions } from './snowflake.ts';
 import { createSnowflake, waitForId } from './snowflake.ts';
 
@@ -54,6 +55,7 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
   readonly #options: LeasedSnowflakeOptions;
   readonly #terms: LeaseTerms;
   readonly #closing = new AbortController();
+  readonly #sleepers: Sleepers = new Set();
   #lease: WorkerLease;
   #ids: Snowflake;
 
@@ -98,7 +100,9 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#lease.release();
+    const released = this.#lease.release();
+    wake(this.#sleepers);
+    await released;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -106,13 +110,12 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
   }
 
   async #nextInTurn(clock: Clock, signal: AbortSignal | undefined): Promise<bigint> {
-    const closing = this.#closing.signal;
     for (;;) {
       try {
-        return await waitForId(this, clock, signal, closing);
+        return await waitForId(this, clock, signal, this.#sleepers);
       } catch (error) {
-        if (closing.aborted || !isHoldfastError(error, 'ERR_WORKER_LEASE_LOST')) throw error;
-        await sleep(clock, POLL_MS, signal, closing);
+        if (this.#closing.signal.aborted || !isHoldfastError(error, 'ERR_WORKER_LEASE_LOST')) throw error;
+        await sleep(clock, POLL_MS, signal, this.#sleepers);
       }
     }
   }

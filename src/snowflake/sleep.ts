@@ -4,16 +4,28 @@ import { keepAlive } from '../core/clock.ts';
 /** The part of a clock that waits. */
 type Timers = Pick<Clock, 'setTimeout' | 'clearTimeout'>;
 
-/** Waits, or until one of the signals aborts: whoever waits asks them. Leaves no timer and no listener behind. */
-export function sleep(clock: Timers, ms: number, ...signals: readonly (AbortSignal | undefined)[]): Promise<void> {
+/** Those who sleep until something of ours ends. Not as listeners of a signal, of which runtimes want few. */
+export type Sleepers = Set<() => void>;
+
+export function wake(sleepers: Sleepers): void {
+  for (const end of sleepers) end();
+}
+
+/**
+ * Waits, or until an abort or {@link wake}: whoever waits asks what has happened. Leaves no timer and no listener
+ * behind.
+ */
+export function sleep(clock: Timers, ms: number, signal: AbortSignal | undefined, sleepers?: Sleepers): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       clock.clearTimeout(timer);
-      for (const signal of signals) signal?.removeEventListener('abort', end);
+      signal?.removeEventListener('abort', end);
+      sleepers?.delete(end);
       resolve();
     };
     const timer = clock.setTimeout(end, ms);
-    for (const signal of signals) signal?.addEventListener('abort', end);
+    signal?.addEventListener('abort', end);
+    sleepers?.add(end);
   });
 }
 

@@ -5,7 +5,8 @@ import { SnowflakeExhaustedError, SnowflakeLeadError } from './errors.ts';
 import type { Plan, SnowflakeLayout } from './layout.ts';
 import { HALF, planOf, startOf, tickAt } from './layout.ts';
 import type { WorkerLease } from './lease.ts';
-import { sleep } from './sleep.ts';
+import type { Sleepers } from './sleep.ts';
+import { sleep, wake } from './sleep.ts';
 import { scratch } from './words.ts';
 
 /** Options of {@link createSnowflake}. */
@@ -90,12 +91,12 @@ export function createSnowflake(options: SnowflakeOptions): Snowflake {
 /** The clock may be set right while somebody waits for it. */
 const LONGEST_SLEEP_MS = 1000;
 
-/** Asks again as long as an answer would lead the clock too far, and when `end` aborts. */
+/** Asks again as long as an answer would lead the clock too far, and when it is woken. */
 export async function waitForId(
   ids: Pick<Snowflake, 'next'>,
   clock: Clock,
   signal: AbortSignal | undefined,
-  end?: AbortSignal,
+  sleepers?: Sleepers,
 ): Promise<bigint> {
   for (;;) {
     signal?.throwIfAborted();
@@ -104,7 +105,7 @@ export async function waitForId(
     } catch (error) {
       const { retryAfterMs } = error as Partial<SnowflakeLeadError>;
       if (!retryAfterMs) throw error;
-      await sleep(clock, Math.min(retryAfterMs, LONGEST_SLEEP_MS), signal, end);
+      await sleep(clock, Math.min(retryAfterMs, LONGEST_SLEEP_MS), signal, sleepers);
     }
   }
 }
@@ -129,6 +130,7 @@ class Generator implements Snowflake {
   readonly #plan: Plan;
   readonly #maxLeadMs: number;
   readonly #lease: WorkerLease | undefined;
+  readonly #sleepers: Sleepers | undefined;
   readonly #words = scratch();
   readonly #scale: number;
   readonly #lastSequence: number;
@@ -157,9 +159,13 @@ class Generator implements Snowflake {
       this.#lease = worker;
       // The first tick that begins in the window, less one.
       this.#tick = Math.max(this.#tick, tickAt(plan, worker.fromMs - 1));
+      const sleepers = (this.#sleepers = new Set());
       worker.bind(
         () => this.lastTimestampMs,
-        () => (this.#seen = NaN),
+        () => {
+          this.#seen = NaN;
+          wake(sleepers);
+        },
       );
     }
   }
@@ -199,7 +205,7 @@ class Generator implements Snowflake {
   }
 
   nextAsync({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<bigint> {
-    return waitForId(this, this.#clock, signal, this.#lease?.signal);
+    return waitForId(this, this.#clock, signal, this.#sleepers);
   }
 
   nextBatch(count: number): bigint[] {

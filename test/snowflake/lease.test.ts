@@ -137,6 +137,8 @@ describe('renewal', () => {
       return ids;
     });
     clock.setEpoch(START_MS - 3_600_000);
+    const added: string[] = [];
+    for (const { signal } of [mine, taken]) signal.addEventListener = (type: string) => void added.push(type);
     const waiting = [first!.nextAsync(), second!.nextAsync()];
     await clock.advance(500);
     void mine.release();
@@ -145,7 +147,8 @@ describe('renewal', () => {
     const counted = expect(waiting[1]).rejects.toMatchObject({ reason: 'taken' });
     await clock.advance(500);
     await counted;
-    expect(clock.pendingTimers).toBe(0);
+    // A crowd of listeners on one signal costs more for each, and runtimes warn of it.
+    expect([clock.pendingTimers, added]).toEqual([0, []]);
   });
 
   it('aborts the signal and makes `next` throw when the store has given the worker id away', async () => {
