@@ -5,7 +5,7 @@ import { planOf } from './layout.ts';
 import type { LeaseTerms, WorkerLease, WorkerLeaseOptions } from './lease.ts';
 import { acquire, checked } from './lease.ts';
 import type { Sleepers } from './sleep.ts';
-import { doze, sleep, wake } from './sleep.ts';
+import { doze, sleep } from './sleep.ts';
 import type { Snowflake, SnowflakeOptions } from './snowflake.ts';
 import { createSnowflake, waitForId } from './snowflake.ts';
 
@@ -101,7 +101,7 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
   async close(): Promise<void> {
     this.#closing.abort();
     const released = this.#lease.release();
-    wake(this.#sleepers);
+    for (const wake of this.#sleepers) wake();
     await released;
   }
 

@@ -4,16 +4,12 @@ import { keepAlive } from '../core/clock.ts';
 /** The part of a clock that waits. */
 type Timers = Pick<Clock, 'setTimeout' | 'clearTimeout'>;
 
-/** Those who sleep until something of ours ends. Not as listeners of a signal, of which runtimes want few. */
+/** How to wake each who sleeps. Not as listeners of one signal, of which runtimes want few. */
 export type Sleepers = Set<() => void>;
 
-export function wake(sleepers: Sleepers): void {
-  for (const end of sleepers) end();
-}
-
 /**
- * Waits, or until an abort or {@link wake}: whoever waits asks what has happened. Leaves no timer and no listener
- * behind.
+ * Waits, or until an abort or until it is woken: whoever waits asks what has happened. Leaves no timer and no
+ * listener behind.
  */
 export function sleep(clock: Timers, ms: number, signal: AbortSignal | undefined, sleepers?: Sleepers): Promise<void> {
   return new Promise((resolve) => {

@@ -6,7 +6,7 @@ import type { Plan, SnowflakeLayout } from './layout.ts';
 import { HALF, planOf, startOf, tickAt } from './layout.ts';
 import type { WorkerLease } from './lease.ts';
 import type { Sleepers } from './sleep.ts';
-import { sleep, wake } from './sleep.ts';
+import { sleep } from './sleep.ts';
 import { scratch } from './words.ts';
 
 /** Options of {@link createSnowflake}. */
@@ -57,9 +57,9 @@ export interface Snowflake {
   /** The next id as a number. Throws as {@link Snowflake.next} does, and RangeError for a layout of more than 53 bits. */
   nextNumber(): number;
   /**
-   * The next id, waiting as long as it would lead the clock too far; a clock that is set right meanwhile is noticed
-   * within a second. Rejects with `signal.reason` on abort, and with everything else that {@link Snowflake.next}
-   * throws, at once when the lease ends.
+   * The next id, waiting as long as it would lead the clock too far. Rejects with `signal.reason` on abort, and with
+   * everything else that {@link Snowflake.next} throws. That the clock was set right, or the lease ended, is noticed
+   * within a second.
    */
   nextAsync(options?: { readonly signal?: AbortSignal | undefined }): Promise<bigint>;
   /**
@@ -88,7 +88,7 @@ export function createSnowflake(options: SnowflakeOptions): Snowflake {
   return new Generator(options);
 }
 
-/** The clock may be set right while somebody waits for it. */
+/** The clock may be set right, or a lease end, while somebody waits. */
 const LONGEST_SLEEP_MS = 1000;
 
 /** Asks again as long as an answer would lead the clock too far, and when it is woken. */
@@ -130,7 +130,6 @@ class Generator implements Snowflake {
   readonly #plan: Plan;
   readonly #maxLeadMs: number;
   readonly #lease: WorkerLease | undefined;
-  readonly #sleepers: Sleepers | undefined;
   readonly #words = scratch();
   readonly #scale: number;
   readonly #lastSequence: number;
@@ -159,13 +158,9 @@ class Generator implements Snowflake {
       this.#lease = worker;
       // The first tick that begins in the window, less one.
       this.#tick = Math.max(this.#tick, tickAt(plan, worker.fromMs - 1));
-      const sleepers = (this.#sleepers = new Set());
       worker.bind(
         () => this.lastTimestampMs,
-        () => {
-          this.#seen = NaN;
-          wake(sleepers);
-        },
+        () => (this.#seen = NaN),
       );
     }
   }
@@ -205,7 +200,7 @@ class Generator implements Snowflake {
   }
 
   nextAsync({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<bigint> {
-    return waitForId(this, this.#clock, signal, this.#sleepers);
+    return waitForId(this, this.#clock, signal);
   }
 
   nextBatch(count: number): bigint[] {
