@@ -34,9 +34,9 @@ export interface RedisWorkerLeaseStoreOptions {
  * Keeps worker leases in Redis or Valkey, a hash for each pool.
  *
  * Up to 65 536 worker ids in a pool. Each verb is one script, and a grant looks at every worker id of the pool: about a
- * millisecond of the server for 1024. The server's `TIME` decides. A server that lost
- * everything is safe, unless its clock was set back: worker ids it knows nothing of start a `ttlMs` later. A failover to
- * a replica that lacks the last write is not; see the guide.
+ * millisecond of the server for 1024. The server's `TIME` decides. A server that lost everything is safe, unless its
+ * clock was set back: worker ids it knows nothing of start a `ttlMs` later. A failover to a replica that lacks the last
+ * write is not; see the guide.
  *
  * @example
  * ```ts no-run
@@ -90,8 +90,9 @@ function grantOf(reply: unknown): LeaseGrant | null {
  * Fields of the hash: `cold`, from when on worker ids that were never granted are free; `next`, the first of
  * those; `token`, the last fencing token; `u7` and `t7`, the end of the last window of worker id 7 and the
  * token of its holder; `full`, before when none of them is free unless one is released, so that those who wait for
- * one do not have the server look at all of them each time. One key, so that eviction and expiry take all or nothing. Numbers are formatted by hand,
- * because Redis writes those of Lua with 14 or 17 digits, depending on its version.
+ * one do not have the server look at all of them each time. One key, so that eviction and expiry take all or
+ * nothing. Numbers are formatted by hand, because Redis writes those of Lua with 14 or 17 digits, depending on its
+ * version.
  */
 const HEAD = `
 local key = KEYS[1]
