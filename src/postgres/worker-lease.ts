@@ -163,7 +163,7 @@ class TableStore implements WorkerLeaseStore {
         `WITH ${CLOCK} INSERT INTO ${this.#table} AS l (pool, worker_id, from_ms, until_ms, fencing_token, is_held)
         SELECT $1::text, id, 0, CASE $4::text WHEN 'wait' THEN clock.us / 1000 + $3::bigint ELSE 0 END, 0, false
         FROM clock, generate_series(0, $2::int - 1) AS id
-        WHERE (SELECT count(*) FROM ${this.#table} AS r WHERE r.pool = $1::text AND r.worker_id < $2::int) < $2::int
+        WHERE (SELECT count(*) FROM ${this.#table} WHERE pool = $1::text AND worker_id < $2::int) < $2::int
         ON CONFLICT DO NOTHING`,
         [pool, workerIds, ttlMs, coldStart],
       );
