@@ -120,6 +120,7 @@ local id, from
 if next < ids then
   id, from = next, get('cold')
   set('next', next + 1)
+  set('full', 0)
 else
   if now < (get('full') or 0) then return false end
   local first

@@ -67,8 +67,14 @@ describe.skipIf(!available)('redisWorkerLeaseStore', () => {
     expect((await gets()) - before).toBeLessThan(500);
     await store.release({ ...grants[7]!, pool: 'ids', untilMs: 1 });
     expect((await store.acquire(ask))?.workerId).toBe(7);
-    await store.release({ ...grants[5]!, pool: 'ids', untilMs: grants[5]!.untilMs - 59_500 });
+    await store.release({ ...grants[5]!, pool: 'ids', untilMs: grants[5]!.untilMs - 58_500 });
     let next = await store.acquire(ask);
+    // One more worker id than there was room for, and so the first to be free.
+    const { workerId } = (await store.acquire({ ...ask, workerIds: 201, ttlMs: 1 }))!;
+    let last;
+    const lastMs = Date.now() + 1000;
+    while (!last && Date.now() < lastMs) last = await store.acquire({ ...ask, workerIds: 201 });
+    expect([workerId, last?.workerId]).toEqual([200, 200]);
     const endMs = Date.now() + 5000;
     while (!next && Date.now() < endMs) next = await store.acquire(ask);
     expect(next?.workerId).toBe(5);
