@@ -67,6 +67,7 @@ const CLOCK = `clock AS MATERIALIZED (
     CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END)`;
 
 const MISSING_TABLE = '42P01';
+const SERIALIZATION_FAILURE = '40001';
 
 const MOST_IDS = 65_536;
 
@@ -120,7 +121,16 @@ class TableStore implements WorkerLeaseStore {
   }
 
   #bounded<T>(work: (isOver: () => boolean) => PromiseLike<T>): Promise<T> {
-    return withDeadline('PostgreSQL', this.#limits, work);
+    return withDeadline('PostgreSQL', this.#limits, async (isOver) => {
+      for (;;) {
+        try {
+          return await work(isOver);
+        } catch (error) {
+          // Has done nothing, and somebody else's has: under the default isolation this does not occur.
+          if (codeOf(error) !== SERIALIZATION_FAILURE || isOver()) throw error;
+        }
+      }
+    });
   }
 
   /** The free worker id that has rested longest. A row that somebody else is about to take is passed over. */
@@ -153,6 +163,7 @@ class TableStore implements WorkerLeaseStore {
         `WITH ${CLOCK} INSERT INTO ${this.#table} AS l (pool, worker_id, from_ms, until_ms, fencing_token, is_held)
         SELECT $1::text, id, 0, CASE $4::text WHEN 'wait' THEN clock.us / 1000 + $3::bigint ELSE 0 END, 0, false
         FROM clock, generate_series(0, $2::int - 1) AS id
+        WHERE (SELECT count(*) FROM ${this.#table} WHERE pool = $1::text AND worker_id < $2::int) < $2::int
         ON CONFLICT DO NOTHING`,
         [pool, workerIds, ttlMs, coldStart],
       );

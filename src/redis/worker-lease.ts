@@ -33,9 +33,10 @@ export interface RedisWorkerLeaseStoreOptions {
 /**
  * Keeps worker leases in Redis or Valkey, a hash for each pool.
  *
- * Up to 65 536 worker ids in a pool. Each verb is one script; the server's `TIME` decides. A server that lost
- * everything is safe, unless its clock was set back: worker ids it knows nothing of start a `ttlMs` later. A failover to
- * a replica that lacks the last write is not; see the guide.
+ * Up to 65 536 worker ids in a pool. Each verb is one script, and a grant looks at every worker id of the pool: about a
+ * millisecond of the server for 1024. The server's `TIME` decides. A server that lost everything is safe, unless its
+ * clock was set back: worker ids it knows nothing of start a `ttlMs` later. A failover to a replica that lacks the last
+ * write is not; see the guide.
  *
  * @example
  * ```ts no-run
@@ -88,8 +89,10 @@ function grantOf(reply: unknown): LeaseGrant | null {
 /*
  * Fields of the hash: `cold`, from when on worker ids that were never granted are free; `next`, the first of
  * those; `token`, the last fencing token; `u7` and `t7`, the end of the last window of worker id 7 and the
- * token of its holder. One key, so that eviction and expiry take all or nothing. Numbers are formatted by hand,
- * because Redis writes those of Lua with 14 or 17 digits, depending on its version.
+ * token of its holder; `full`, before when none of them is free unless one is released, so that those who wait for
+ * one do not have the server look at all of them each time. One key, so that eviction and expiry take all or
+ * nothing. Numbers are formatted by hand, because Redis writes those of Lua with 14 or 17 digits, depending on its
+ * version.
  */
 const HEAD = `
 local key = KEYS[1]
@@ -117,13 +120,20 @@ local id, from
 if next < ids then
   id, from = next, get('cold')
   set('next', next + 1)
+  set('full', 0)
 else
+  if now < (get('full') or 0) then return false end
+  local first
   for other = 0, ids - 1 do
     local till = get('u' .. other)
-    if till <= now and (not from or till < from) then id, from = other, till end
+    if not first or till < first then id, first = other, till end
   end
+  if first > now then
+    if ids == next then set('full', first) end
+    return false
+  end
+  from = first
 end
-if not id then return false end
 local token = math.max(us, (get('token') or 0) + 1)
 set('token', token)
 set('t' .. id, token)
@@ -145,7 +155,7 @@ return till
 const RELEASE: RedisScript = {
   lua: () => `${HEAD}
 if get('t' .. ARGV[1]) == tonumber(ARGV[2]) then
-  redis.call('HDEL', key, 't' .. ARGV[1])
+  redis.call('HDEL', key, 't' .. ARGV[1], 'full')
   set('u' .. ARGV[1], math.min(get('u' .. ARGV[1]), tonumber(ARGV[3])))
 end
 return false

@@ -31,23 +31,22 @@ class Context implements FlightContext {
 /** Told once, before any caller, that a flight is over; may answer what its callers get instead. */
 export type OnOver<V> = (flight: Flight<V>, isOk: boolean, result: unknown) => { readonly value: V } | undefined;
 
-/** One caller with a promise of its own. */
+/** Those who wait under one signal, or under none: they can leave only together, so one promise serves them all. */
 class Waiter<V> {
   readonly flight: Flight<V>;
   readonly signal: AbortSignal | undefined;
-  readonly resolve: (value: V) => void;
-  readonly reject: (error: unknown) => void;
+  readonly promise: Promise<V>;
+  callers: number = 0;
+  resolve!: (value: V) => void;
+  reject!: (error: unknown) => void;
 
-  constructor(
-    flight: Flight<V>,
-    signal: AbortSignal | undefined,
-    resolve: (value: V) => void,
-    reject: (error: unknown) => void,
-  ) {
+  constructor(flight: Flight<V>, signal: AbortSignal | undefined) {
     this.flight = flight;
     this.signal = signal;
-    this.resolve = resolve;
-    this.reject = reject;
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
     signal?.addEventListener('abort', this);
   }
 
@@ -62,18 +61,17 @@ class Waiter<V> {
  * last caller has left, or by `abort`, whichever comes first; then `onOver` is called, once, before any
  * caller is told, so that what it publishes is there for whoever comes next.
  *
- * Callers that cannot leave share one promise, so a crowd costs what one caller does.
+ * Callers of one signal share a promise, and so do those without, so a crowd costs what one caller does.
  */
 export class Flight<V> {
-  /** How many have joined, ever. */
-  joined: number = 0;
   /** How many wait, in the first place: those that were answered beforehand are not taken off. */
   waiting: number = 0;
   isOver: boolean = false;
   isAborted: boolean = false;
   readonly #onOver: OnOver<V>;
-  readonly #waiters = new Set<Waiter<V>>();
-  #common: Promise<V> | undefined;
+  readonly #waiters = new Map<AbortSignal | undefined, Waiter<V>>();
+  /** Those without a signal: the usual case, for which a lookup is too slow. */
+  #patient: Waiter<V> | undefined;
   #controller: AbortController | undefined;
   #reason: unknown;
 
@@ -91,26 +89,19 @@ export class Flight<V> {
 
   /** Waits for the result. Before {@link start}, or while it runs. `signal` has not aborted. */
   join(signal: AbortSignal | undefined): Promise<V> {
-    if (!signal && this.#common) {
-      this.joined++;
-      this.waiting++;
-      return this.#common;
+    let waiter = signal ? this.#waiters.get(signal) : this.#patient;
+    if (!waiter) {
+      waiter = new Waiter(this, signal);
+      this.#waiters.set(signal, waiter);
+      if (!signal) this.#patient = waiter;
     }
-    const promise = new Promise<V>((resolve, reject) => this.#add(signal, resolve, reject));
-    if (!signal) this.#common = promise;
-    return promise;
-  }
-
-  joinShared(signal: AbortSignal | undefined): Promise<SharedValue<V>> {
-    return new Promise((resolve, reject) =>
-      this.#add(signal, (value) => resolve({ value, shared: this.joined > 1 }), reject),
-    );
-  }
-
-  #add(signal: AbortSignal | undefined, resolve: (value: V) => void, reject: (error: unknown) => void): void {
-    this.joined++;
+    waiter.callers++;
     this.waiting++;
-    this.#waiters.add(new Waiter(this, signal, resolve, reject));
+    return waiter.promise;
+  }
+
+  async joinShared(signal: AbortSignal | undefined): Promise<SharedValue<V>> {
+    return { value: await this.join(signal), shared: this.waiting > 1 };
   }
 
   start(fn: FlightFunction<V>): void {
@@ -139,24 +130,24 @@ export class Flight<V> {
 
   /** Gives those who wait now an answer; the function runs on. Only where something else keeps the flight going. */
   answer(value: V): void {
-    this.#common = undefined;
     this.#tell(true, value);
   }
 
   #tell(isOk: boolean, result: unknown): void {
-    for (const waiter of this.#waiters) {
+    for (const waiter of this.#waiters.values()) {
       waiter.signal?.removeEventListener('abort', waiter);
       if (isOk) waiter.resolve(result as V);
       else waiter.reject(result);
     }
     this.#waiters.clear();
+    this.#patient = undefined;
   }
 
-  /** One caller gives up. The last one takes the flight down. */
+  /** The callers of one signal give up. The last ones take the flight down. */
   leave(waiter: Waiter<V>, reason: unknown): void {
-    this.#waiters.delete(waiter);
+    this.#waiters.delete(waiter.signal);
     waiter.reject(reason);
-    if (!--this.waiting) this.abort(reason);
+    if (!(this.waiting -= waiter.callers)) this.abort(reason);
   }
 
   /** Ends the flight: who still waits is rejected with `reason`, and so aborts the signal of the function. */

@@ -25,7 +25,7 @@ export interface Singleflight<K, V> {
    * last caller has given up, the signal of `fn` aborts with that caller's reason, the key is free at once,
    * and a late result goes nowhere. With `signal` aborted before, nothing is started or joined.
    *
-   * Cost: O(1). Callers without a signal share one promise. A call of the same key from inside `fn` that `fn`
+   * Cost: O(1). Callers of one signal share a promise, and so do those without. A call of the same key from inside `fn` that `fn`
    * awaits waits for itself: do not.
    */
   run(key: K, fn: FlightFunction<V>, options?: FlightOptions): Promise<V>;

@@ -22,7 +22,11 @@ export interface SnowflakeCodec {
    * The id of these parts, worker and sequence 0 where left out. Throws RangeError for a part outside its bits,
    * and for a time outside the layout's.
    */
-  encode(parts: Partial<SnowflakeParts> & Pick<SnowflakeParts, 'timestampMs'>): bigint;
+  encode(parts: {
+    readonly timestampMs: number;
+    readonly workerId?: number | undefined;
+    readonly sequence?: number | undefined;
+  }): bigint;
   /** The first possible id of the tick of `time`; 0 before the epoch. RangeError after the last tick. */
   minId(time: number | Date): bigint;
   /** The last possible id of the tick of `time`; 0 before the epoch. RangeError after the last tick. */
@@ -94,7 +98,7 @@ class PlanCodec implements SnowflakeCodec {
       : { timestampMs, workerId: lower, sequence: upper };
   }
 
-  encode({ timestampMs, workerId = 0, sequence = 0 }: Partial<SnowflakeParts> & { timestampMs: number }): bigint {
+  encode({ timestampMs, workerId = 0, sequence = 0 }: Parameters<SnowflakeCodec['encode']>[0]): bigint {
     const { epochMs, lastTick, lastWorker, lastSequence, workerScale, sequenceScale } = this.#plan;
     const tick = tickAt(
       this.#plan,
@@ -115,7 +119,9 @@ class PlanCodec implements SnowflakeCodec {
 
   #tickOf(time: number | Date): number {
     const { lastTick } = this.#plan;
-    return tickAt(this.#plan, amount('time', Number(time), -LAST_MS, startOf(this.#plan, lastTick + 1) - 1));
+    // A number, also of a Date of another realm; not of a text or null, which Number() takes for times as well.
+    const ms = typeof time === 'object' && time ? Number(time) : (time as number);
+    return tickAt(this.#plan, amount('time', ms, -LAST_MS, startOf(this.#plan, lastTick + 1) - 1));
   }
 
   #first(tick: number): bigint {

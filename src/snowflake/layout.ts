@@ -15,13 +15,13 @@ export interface SnowflakeLayout {
    *
    * @defaultValue 1
    */
-  readonly tickMs?: number;
+  readonly tickMs?: number | undefined;
   /**
    * Which of the two stands above the other.
    *
    * @defaultValue 'worker-sequence'
    */
-  readonly fieldOrder?: 'worker-sequence' | 'sequence-worker';
+  readonly fieldOrder?: 'worker-sequence' | 'sequence-worker' | undefined;
 }
 
 /** 41/10/12 from 2020 on: positive as a signed 64-bit number until 2089. 1024 workers, 4096 ids each a millisecond. */

@@ -26,7 +26,7 @@ export interface WorkerLeaseOptions {
    */
   readonly pool?: string | undefined;
   /**
-   * The pool has the worker ids 0 to this less one.
+   * The pool has the worker ids 0 to this less one, and no more than the layout of the ids has.
    *
    * @defaultValue 1024, all of the default layout
    */
@@ -184,6 +184,8 @@ async function take(terms: LeaseTerms, signal: AbortSignal, wait: typeof sleep |
     signal.throwIfAborted();
     const grant = await store.acquire({ pool, workerIds, ttlMs, coldStart });
     if (grant) {
+      // Of a store of the caller's own: a lease of another worker id would never be given back.
+      integer('workerId of the store', grant.workerId, 0, workerIds - 1);
       const lease = new HeldLease(terms, grant);
       // By the store's time alone, because the two clocks need not agree.
       const waitMs = grant.fromMs - grant.nowMs;
@@ -237,7 +239,8 @@ class HeldLease implements WorkerLease {
 
   require(endMs: number): void {
     this.signal.throwIfAborted();
-    if (endMs > this.#untilMs) throw new WorkerLeaseLostError(this.workerId, 'expired');
+    // So put that no answer of a store which is no number counts as one.
+    if (!(endMs <= this.#untilMs)) throw new WorkerLeaseLostError(this.workerId, 'expired');
   }
 
   release(lastTimestampMs: number = -Infinity): Promise<void> {
@@ -278,7 +281,7 @@ class HeldLease implements WorkerLease {
         emit(onEvent, { type: 'lost', workerId });
         return;
       }
-      this.#untilMs = Math.max(this.#untilMs, untilMs);
+      if (untilMs > this.#untilMs) this.#untilMs = untilMs;
       this.#renewIn(renewEveryMs);
       emit(onEvent, { type: 'renewed', workerId, untilMs: this.#untilMs });
     } catch (error) {

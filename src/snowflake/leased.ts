@@ -1,7 +1,10 @@
+import { integer } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { emit, isHoldfastError } from '../core/errors.ts';
+import { planOf } from './layout.ts';
 import type { LeaseTerms, WorkerLease, WorkerLeaseOptions } from './lease.ts';
 import { acquire, checked } from './lease.ts';
+import type { Sleepers } from './sleep.ts';
 import { doze, sleep } from './sleep.ts';
 import type { Snowflake, SnowflakeOptions } from './snowflake.ts';
 import { createSnowflake, waitForId } from './snowflake.ts';
@@ -11,7 +14,10 @@ export interface LeasedSnowflakeOptions extends WorkerLeaseOptions, Omit<Snowfla
 
 /** A {@link Snowflake} that looks after its own lease. */
 export interface LeasedSnowflake extends Snowflake, AsyncDisposable {
-  /** Gives the worker id back, from the last id on. Never rejects. Every later call throws WorkerLeaseLostError. */
+  /**
+   * Gives the worker id back, from the last id on. Never rejects. Every later call throws WorkerLeaseLostError, and who
+   * waits for an id is rejected with it at once.
+   */
   close(): Promise<void>;
 }
 
@@ -36,7 +42,8 @@ export interface LeasedSnowflake extends Snowflake, AsyncDisposable {
  */
 export async function createLeasedSnowflake(options: LeasedSnowflakeOptions): Promise<LeasedSnowflake> {
   const terms = checked(options);
-  // Checks the rest before anything is taken.
+  // Checks the rest before anything is taken, the number of worker ids by its own name.
+  integer('workerIds', terms.workerIds, 1, planOf(options.layout).lastWorker + 1);
   createSnowflake({ ...options, worker: terms.workerIds - 1 });
   return new SelfLeasingSnowflake(options, terms, await acquire(terms, options.signal, sleep));
 }
@@ -48,6 +55,7 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
   readonly #options: LeasedSnowflakeOptions;
   readonly #terms: LeaseTerms;
   readonly #closing = new AbortController();
+  readonly #sleepers: Sleepers = new Set();
   #lease: WorkerLease;
   #ids: Snowflake;
 
@@ -92,7 +100,9 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#lease.release();
+    const released = this.#lease.release();
+    for (const wake of this.#sleepers) wake();
+    await released;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -102,10 +112,10 @@ class SelfLeasingSnowflake implements LeasedSnowflake {
   async #nextInTurn(clock: Clock, signal: AbortSignal | undefined): Promise<bigint> {
     for (;;) {
       try {
-        return await waitForId(this, clock, signal);
+        return await waitForId(this, clock, signal, this.#sleepers);
       } catch (error) {
         if (this.#closing.signal.aborted || !isHoldfastError(error, 'ERR_WORKER_LEASE_LOST')) throw error;
-        await sleep(clock, POLL_MS, signal);
+        await sleep(clock, POLL_MS, signal, this.#sleepers);
       }
     }
   }

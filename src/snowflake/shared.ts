@@ -38,8 +38,8 @@ export function createSharedSnowflake(buffer: SharedArrayBuffer, options: Shared
 /*
  * The first word of the buffer is the number of the next free place, tick * (sequences of a tick) + sequence.
  * Places are taken by compare-and-exchange, one or many at once, so that no thread ever holds anything that
- * another waits for. The second word tells what the buffer is used for; the third is 2 more than the tick of
- * the first reading of the clock, which is used up for all threads, as in an unshared generator.
+ * another waits for. The second word tells what the buffer is used for; the third is twice the tick of the first
+ * reading of the clock, plus 1, so never 0. That tick is used up for all threads, as in an unshared generator.
  */
 const NEXT = 0;
 const USE = 1;
@@ -140,21 +140,22 @@ class SharedGenerator implements Snowflake {
   #take(count: number): bigint {
     const now = this.#clock.epochMs();
     if (!Number.isFinite(now)) refuse('clock.epochMs()', 'a finite number', now);
-    const nowTick = Math.max(-1, tickAt(this.#plan, now));
-    const birth = BigInt(nowTick + 2);
-    const birthTick = Number(Atomics.compareExchange(this.#state, BIRTH, 0n, birth) || birth) - 2;
+    const nowTick = tickAt(this.#plan, now);
+    const birth = BigInt(nowTick) * 2n + 1n;
+    // Before the epoch, ticks are below 0.
+    const birthTick = Number(BigInt.asIntN(64, Atomics.compareExchange(this.#state, BIRTH, 0n, birth) || birth) >> 1n);
     const earliest = BigInt(Math.max(nowTick, Math.max(birthTick, this.#beforeTick) + 1)) * this.#capacity;
     for (;;) {
       const free = Atomics.load(this.#state, NEXT);
-      const first = free > earliest ? free : earliest;
-      const last = first + BigInt(count - 1);
+      const place = free > earliest ? free : earliest;
+      const last = place + BigInt(count - 1);
       const endTick = Number(last / this.#capacity);
       // The very last number of 64 bits has none after it that could be kept.
       if (endTick > this.#plan.lastTick || last >= LARGEST) throw new SnowflakeExhaustedError();
       if (endTick > tickAt(this.#plan, now + this.#maxLeadMs) + (birthTick === nowTick ? 1 : 0)) {
         throw new SnowflakeLeadError(Math.ceil(startOf(this.#plan, endTick) - this.#maxLeadMs - now));
       }
-      if (Atomics.compareExchange(this.#state, NEXT, free, last + 1n) === free) return first;
+      if (Atomics.compareExchange(this.#state, NEXT, free, last + 1n) === free) return place;
     }
   }
 }

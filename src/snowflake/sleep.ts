@@ -4,16 +4,24 @@ import { keepAlive } from '../core/clock.ts';
 /** The part of a clock that waits. */
 type Timers = Pick<Clock, 'setTimeout' | 'clearTimeout'>;
 
-/** Waits, or until an abort: whoever waits asks the signal. Leaves no timer and no listener behind. */
-export function sleep(clock: Timers, ms: number, signal: AbortSignal | undefined): Promise<void> {
+/** How to wake each who sleeps. Not as listeners of one signal, of which runtimes want few. */
+export type Sleepers = Set<() => void>;
+
+/**
+ * Waits, or until an abort or until it is woken: whoever waits asks what has happened. Leaves no timer and no
+ * listener behind.
+ */
+export function sleep(clock: Timers, ms: number, signal: AbortSignal | undefined, sleepers?: Sleepers): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       clock.clearTimeout(timer);
       signal?.removeEventListener('abort', end);
+      sleepers?.delete(end);
       resolve();
     };
     const timer = clock.setTimeout(end, ms);
     signal?.addEventListener('abort', end);
+    sleepers?.add(end);
   });
 }
 

@@ -5,6 +5,7 @@ import { SnowflakeExhaustedError, SnowflakeLeadError } from './errors.ts';
 import type { Plan, SnowflakeLayout } from './layout.ts';
 import { HALF, planOf, startOf, tickAt } from './layout.ts';
 import type { WorkerLease } from './lease.ts';
+import type { Sleepers } from './sleep.ts';
 import { sleep } from './sleep.ts';
 import { scratch } from './words.ts';
 
@@ -56,8 +57,9 @@ export interface Snowflake {
   /** The next id as a number. Throws as {@link Snowflake.next} does, and RangeError for a layout of more than 53 bits. */
   nextNumber(): number;
   /**
-   * The next id, waiting as long as it would lead the clock too far. Rejects with `signal.reason` on abort,
-   * and with everything else that {@link Snowflake.next} throws.
+   * The next id, waiting as long as it would lead the clock too far. Rejects with `signal.reason` on abort, and with
+   * everything else that {@link Snowflake.next} throws. That the clock was set right, or the lease ended, is noticed
+   * within a second.
    */
   nextAsync(options?: { readonly signal?: AbortSignal | undefined }): Promise<bigint>;
   /**
@@ -86,11 +88,15 @@ export function createSnowflake(options: SnowflakeOptions): Snowflake {
   return new Generator(options);
 }
 
-/** Asks again as long as an answer would lead the clock too far. */
+/** The clock may be set right, or a lease end, while somebody waits. */
+const LONGEST_SLEEP_MS = 1000;
+
+/** Asks again as long as an answer would lead the clock too far, and when it is woken. */
 export async function waitForId(
   ids: Pick<Snowflake, 'next'>,
   clock: Clock,
   signal: AbortSignal | undefined,
+  sleepers?: Sleepers,
 ): Promise<bigint> {
   for (;;) {
     signal?.throwIfAborted();
@@ -99,8 +105,7 @@ export async function waitForId(
     } catch (error) {
       const { retryAfterMs } = error as Partial<SnowflakeLeadError>;
       if (!retryAfterMs) throw error;
-      // The longest delay that every runtime keeps.
-      await sleep(clock, Math.min(retryAfterMs, 2 ** 31 - 1), signal);
+      await sleep(clock, Math.min(retryAfterMs, LONGEST_SLEEP_MS), signal, sleepers);
     }
   }
 }

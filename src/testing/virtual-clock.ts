@@ -8,13 +8,13 @@ export interface VirtualClockOptions {
    *
    * @defaultValue 0
    */
-  readonly nowMs?: number;
+  readonly nowMs?: number | undefined;
   /**
    * First reading of `epochMs()`, Unix milliseconds.
    *
    * @defaultValue 1767225600000, which is 2026-01-01T00:00:00Z
    */
-  readonly epochMs?: number;
+  readonly epochMs?: number | undefined;
 }
 
 /** A {@link Clock} that stands still until it is told to move. */
@@ -26,7 +26,7 @@ export interface VirtualClock extends Clock {
   /**
    * Moves the time on by `ms`, firing each timer that falls due at its own time, and lets promise
    * callbacks run before, between and after them. Rejects with RangeError when `ms` is negative or
-   * not finite, or with what a timer throws.
+   * not finite, and when more than 200 000 timers fire at one time; or with what a timer throws.
    */
   advance(ms: number): Promise<void>;
   /** Moves the time on by `ms` and fires nothing, as a stalled event loop does. */
@@ -55,6 +55,9 @@ function stretch(ms: number): number {
 
 /** Enough turns of the promise queue for chains of thenables and async functions to run dry. */
 const TURNS = 20;
+
+/** Timers that set each other without a delay would go on for ever, and no test runner could stop them. */
+const MOST_AT_ONCE = 200_000;
 
 /**
  * Creates a {@link VirtualClock}: time for tests, without waiting and without patching globals.
@@ -120,7 +123,10 @@ class ManualClock implements VirtualClock {
   async advance(ms: number): Promise<void> {
     const endMs = this.#now + stretch(ms);
     await this.#settle();
+    let atOnce = 0;
     for (let timer = this.#timers.at(-1); timer && timer.dueMs <= endMs; timer = this.#timers.at(-1)) {
+      atOnce = timer.dueMs > this.#now ? 1 : atOnce + 1;
+      amount('timers at one time', atOnce, 1, MOST_AT_ONCE);
       this.#move(timer.dueMs);
       this.#timers.pop();
       timer.fn();

@@ -1,4 +1,5 @@
 import { PGlite } from '@electric-sql/pglite';
+import pg from 'pg';
 import postgres from 'postgres';
 import { describe, expect, it } from 'vitest';
 import { fromPg, fromPglite, fromPostgresJs, postgresWorkerLeaseStore } from '../../src/postgres/index.ts';
@@ -41,6 +42,17 @@ describe.skipIf(!available)('postgresWorkerLeaseStore', () => {
     );
     const grant = await second.acquire(request);
     expect([overtaking?.workerId, grant?.workerId]).toEqual([0, 1]);
+  });
+
+  it.each(['serializable', 'repeatable read'])('serves many at once where transactions are %s', async (isolation) => {
+    const options = `-c default_transaction_isolation=${isolation.replace(' ', '\\ ')}`;
+    const pool = new pg.Pool({ ...connectionTo(suite.server.port), options });
+    const store = postgresWorkerLeaseStore(fromPg(pool));
+    const grants = await Promise.all(
+      Array.from({ length: 24 }, () => store.acquire({ ...request, pool: isolation, workerIds: 64 })),
+    );
+    expect(new Set(grants.map((grant) => grant?.workerId)).size).toBe(24);
+    await pool.end();
   });
 
   it('takes a table that is not there for one that was lost: renewals fail, and leases start later', async () => {

@@ -53,6 +53,33 @@ describe.skipIf(!available)('redisWorkerLeaseStore', () => {
     expect(Number(await send(['PTTL', 'mine:ids'], ''))).toBeGreaterThan(week - 5000);
   });
 
+  it('looks at all worker ids once for all who wait while they are taken, and again when one is free', async () => {
+    const store = redisWorkerLeaseStore(send, { prefix: 'full:' });
+    const ask = { ...request, workerIds: 200 };
+    const grants = [];
+    for (let k = 0; k < 200; k++) grants.push((await store.acquire(ask))!);
+    const gets = async (): Promise<number> =>
+      Number(/cmdstat_hget:calls=(\d+)/.exec(String(await send(['INFO', 'commandstats'], '')))?.[1]);
+    // Who asks for fewer is told nothing about the rest.
+    expect(await store.acquire({ ...ask, workerIds: 3 })).toBeNull();
+    const before = await gets();
+    for (let k = 0; k < 50; k++) expect(await store.acquire(ask)).toBeNull();
+    expect((await gets()) - before).toBeLessThan(500);
+    await store.release({ ...grants[7]!, pool: 'ids', untilMs: 1 });
+    expect((await store.acquire(ask))?.workerId).toBe(7);
+    await store.release({ ...grants[5]!, pool: 'ids', untilMs: grants[5]!.untilMs - 58_500 });
+    let next = await store.acquire(ask);
+    // One more worker id than there was room for, and so the first to be free.
+    const { workerId } = (await store.acquire({ ...ask, workerIds: 201, ttlMs: 1 }))!;
+    let last;
+    const lastMs = Date.now() + 1000;
+    while (!last && Date.now() < lastMs) last = await store.acquire({ ...ask, workerIds: 201 });
+    expect([workerId, last?.workerId]).toEqual([200, 200]);
+    const endMs = Date.now() + 5000;
+    while (!next && Date.now() < endMs) next = await store.acquire(ask);
+    expect(next?.workerId).toBe(5);
+  });
+
   it('gives a token that no later one goes below, also after the data were lost', async () => {
     const store = redisWorkerLeaseStore(send, { prefix: 'lost:' });
     const before = (await store.acquire(request))!;

@@ -26,6 +26,22 @@ describe('an abort', () => {
     expect(contexts).toHaveLength(1);
   });
 
+  it('rejects all callers of one signal, through one listener for them all', async () => {
+    const flights = createSingleflight<string, string>();
+    const work = gate<string>();
+    const [one, other] = [countingSignal(), countingSignal()];
+    const load = (): Promise<string> => work.promise;
+    const crowd = Array.from({ length: 1000 }, () => flights.run('k', load, { signal: one.signal }));
+    const told = flights.runShared('k', load, { signal: one.signal });
+    const stays = flights.runShared('k', load, { signal: other.signal });
+    expect([one.peak, other.peak, flights.waiters('k')]).toEqual([1, 1, 1002]);
+    one.abort('shutdown');
+    for (const caller of [...crowd, told]) await expect(caller).rejects.toBe('shutdown');
+    expect([one.listeners, flights.waiters('k'), flights.size]).toEqual([0, 1, 1]);
+    work.open('done');
+    expect([await stays, other.listeners]).toEqual([{ value: 'done', shared: false }, 0]);
+  });
+
   it('of the last caller aborts the signal of the work with that reason, and frees the key at once', async () => {
     const flights = createSingleflight<string, string>();
     const work = [gate<string>(), gate<string>()];

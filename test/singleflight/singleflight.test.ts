@@ -112,6 +112,14 @@ describe('a flight', () => {
     ];
     work.open(7);
     expect(await Promise.all(callers)).toEqual([{ value: 7, shared: true }, 7, { value: 7, shared: true }]);
+    const alone = gate<number>();
+    const leaving = new AbortController();
+    const stays = flights.runShared('k', () => alone.promise);
+    const left = flights.runShared('k', () => 0, { signal: leaving.signal });
+    leaving.abort('enough');
+    alone.open(9);
+    await expect(left).rejects.toBe('enough');
+    expect(await stays).toEqual({ value: 9, shared: false });
     const more = gate<number>();
     const told = flights.runShared('k', () => more.promise);
     for (let k = 0; k < 3; k++) void flights.run('k', () => 0);

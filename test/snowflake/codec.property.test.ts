@@ -154,7 +154,8 @@ describe('minId and maxId', () => {
       0n,
       0n,
     ]);
-    for (const time of [defaultLayout.epochMs + 2 ** 41, Infinity, NaN, new Date(NaN)]) {
+    const none = [null, undefined, '1577836800000', '', true, 5n] as unknown as number[];
+    for (const time of [defaultLayout.epochMs + 2 ** 41, Infinity, NaN, new Date(NaN), ...none]) {
       expect(() => codec.minId(time)).toThrow(/time must be/);
       expect(() => codec.maxId(time)).toThrow(/time must be/);
     }

@@ -128,6 +128,20 @@ describe('renewal', () => {
     expect(lease.signal.reason).toMatchObject({ reason: 'released' });
   });
 
+  it('rejects who waits for an id within a second when the lease ends', async () => {
+    const { clock, store, options } = setup();
+    const leases = [await warmLease(options), await warmLease(options)];
+    const waiting = leases.map((worker) => createSnowflake({ worker, layout: tinyLayout, maxLeadMs: 0, clock }));
+    for (const ids of waiting) ids.next();
+    clock.setEpoch(START_MS - 3_600_000);
+    const ends = waiting.map((ids) => ids.nextAsync().then(String, ({ reason }: WorkerLeaseLostError) => reason));
+    await clock.advance(500);
+    void leases[0]!.release();
+    store.loseEverything();
+    await clock.advance(1000);
+    expect([await Promise.all(ends), clock.pendingTimers]).toEqual([['released', 'taken'], 0]);
+  });
+
   it('aborts the signal and makes `next` throw when the store has given the worker id away', async () => {
     const { clock, store, events, options } = setup();
     const lease = await warmLease(options);

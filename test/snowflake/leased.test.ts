@@ -125,6 +125,29 @@ describe('createLeasedSnowflake', () => {
     expect([clock.pendingTimers, store.calls.length]).toEqual([0, 2]);
   });
 
+  it.each(['for the clock', 'for another lease'])(
+    'rejects who waits %s when it is closed, at once, and leaves no timer for them',
+    async (what) => {
+      const { clock, store, options } = setup();
+      const ids = await createLeasedSnowflake(options);
+      ids.next();
+      if (what === 'for the clock') clock.setEpoch(START_MS - 3_600_000);
+      else {
+        store.loseEverything();
+        store.acquire = () => Promise.reject(new Error('unreachable'));
+        await clock.advance(1000);
+      }
+      const counting = countingSignal();
+      const waiting = ids.nextAsync({ signal: counting.signal });
+      await flush();
+      expect(counting.listeners).toBe(1);
+      const closing = ids.close();
+      await expect(waiting).rejects.toThrow(WorkerLeaseLostError);
+      await closing;
+      expect([counting.listeners, counting.peak, clock.pendingTimers]).toEqual([0, 1, 0]);
+    },
+  );
+
   it('ends its lease when it is disposed of, also while the store is down', async () => {
     const { clock, store, options, events } = setup();
     {
@@ -189,5 +212,9 @@ describe('createLeasedSnowflake', () => {
       await expect(createLeasedSnowflake(options)).rejects.toThrow(RangeError);
       expect(store.calls).toEqual([]);
     }
+    const { options } = setup({ workerIds: undefined });
+    await expect(createLeasedSnowflake(options)).rejects.toThrow(
+      'workerIds must be an integer of at least 1 and at most 4, got 1024',
+    );
   });
 });

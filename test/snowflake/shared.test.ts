@@ -23,10 +23,11 @@ describe.skipIf(typeof SharedArrayBuffer === 'undefined')('createSharedSnowflake
       moveMs: fc.integer({ min: -60, max: 60 }),
     });
     fc.assert(
-      fc.property(anyLayout, fc.nat({ max: 30 }), fc.array(anyStep), (layout, moreMs, steps) => {
+      fc.property(anyLayout, fc.nat({ max: 30 }), fc.boolean(), fc.array(anyStep), (layout, moreMs, isNew, steps) => {
         const { tickMs = 1 } = layout;
         const maxLeadMs = 10 * tickMs + moreMs;
-        const clock = createVirtualClock({ epochMs: START_MS });
+        // About the epoch of the layout, or long after it.
+        const clock = createVirtualClock({ epochMs: isNew ? layout.epochMs : START_MS });
         const buffer = newBuffer();
         const options = { worker: 2 ** layout.workerBits - 1, layout, maxLeadMs, clock };
         const threads = [0, 1, 2].map(() => createSharedSnowflake(buffer, options));

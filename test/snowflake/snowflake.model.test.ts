@@ -13,7 +13,7 @@ interface Real {
 
 /** Ids as places on one line, tick * capacity + sequence, in bigints and with no thought of speed. */
 class Model {
-  readonly #layout: Required<SnowflakeLayout>;
+  readonly #layout: SnowflakeLayout & { readonly tickMs: number };
   readonly #worker: bigint;
   readonly #maxLeadMs: number;
   readonly #capacity: bigint;
@@ -23,7 +23,7 @@ class Model {
 
   constructor(layout: SnowflakeLayout, worker: number, maxLeadMs: number) {
     this.#worker = BigInt(worker);
-    this.#layout = { tickMs: 1, fieldOrder: 'worker-sequence', ...layout };
+    this.#layout = { ...layout, tickMs: layout.tickMs ?? 1 };
     this.#maxLeadMs = maxLeadMs;
     this.#capacity = 1n << BigInt(layout.sequenceBits);
   }
@@ -51,7 +51,7 @@ class Model {
     const { workerBits, sequenceBits, fieldOrder } = this.#layout;
     const [tick, sequence] = [place / this.#capacity, place % this.#capacity];
     const [above, below, bits] =
-      fieldOrder === 'worker-sequence' ? [this.#worker, sequence, sequenceBits] : [sequence, this.#worker, workerBits];
+      fieldOrder === 'sequence-worker' ? [sequence, this.#worker, workerBits] : [this.#worker, sequence, sequenceBits];
     return (tick << BigInt(workerBits + sequenceBits)) + (above << BigInt(bits)) + below;
   }
 }

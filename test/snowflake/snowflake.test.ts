@@ -217,9 +217,24 @@ describe('nextAsync', () => {
     const ids = createSnowflake({ worker: 0, layout, maxLeadMs: 0, clock });
     const id = ids.nextAsync();
     await clock.advance(0);
-    expect(clock.nextTimerMs).toBe(2 ** 31 - 1);
-    await clock.advance(2 ** 32);
+    clock.stall(2 ** 32 - 1500);
+    await clock.advance(1499);
+    expect(clock.nextTimerMs).toBe(1);
+    await clock.advance(1);
     expect(await id).toBe(0n);
+  });
+
+  it('notices within a second that the clock was set right', async () => {
+    const clock = createVirtualClock({ epochMs: START_MS });
+    const ids = createSnowflake({ worker: 0, layout: tinyLayout, clock });
+    ids.next();
+    clock.setEpoch(START_MS - 3_600_000);
+    const id = ids.nextAsync();
+    await clock.advance(10_500);
+    clock.setEpoch(START_MS + 10_500);
+    await clock.advance(500);
+    expect(placesOf([await id])).toEqual(['11000.0']);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   it('goes on waiting when the clock is set back meanwhile', async () => {

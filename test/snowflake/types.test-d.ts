@@ -4,6 +4,7 @@ import {
   createLeasedSnowflake,
   createSharedSnowflake,
   createSnowflake,
+  defaultLayout,
   snowflakeCodec,
   toBase62,
   workerIdFromEnv,
@@ -21,6 +22,10 @@ expectType<Promise<WorkerLease>>().is(acquireWorkerLease({ store }));
 expectType<Promise<LeasedSnowflake>>().is(createLeasedSnowflake({ store, maxLeadMs: 0 }));
 expectType<bigint>().is(snowflakeCodec().encode({ timestampMs: 1.7e12 }));
 createSnowflake({ worker: await acquireWorkerLease({ store }), layout: undefined });
+
+// Undefined stands for the default wherever there is one.
+snowflakeCodec({ ...defaultLayout, tickMs: undefined, fieldOrder: undefined });
+snowflakeCodec().encode({ timestampMs: 1.8e12, workerId: undefined, sequence: undefined });
 
 // @ts-expect-error A worker id has no default.
 createSnowflake({});

@@ -102,6 +102,20 @@ describe('advance', () => {
     expect(log).toEqual(['from a promise 5', 'first', 'after the first 10', 'from the first 12', 'after the last']);
   });
 
+  it('rejects after 200 000 timers at one time, which would go on for ever', async () => {
+    const clock = createVirtualClock({ nowMs: undefined, epochMs: undefined });
+    let fired = 0;
+    const again = (): void => {
+      fired++;
+      clock.setTimeout(again, 0);
+    };
+    clock.setTimeout(again, 5);
+    await expect(clock.advance(10)).rejects.toThrow(
+      'timers at one time must be a number of at least 1 and at most 200000',
+    );
+    expect([fired, clock.now(), clock.pendingTimers]).toEqual([200_000, 5, 1]);
+  });
+
   it('rejects with what a timer throws and goes on from there', async () => {
     const clock = createVirtualClock();
     const error = new Error('from a timer');
