@@ -24,6 +24,8 @@ export class WindowTinyLfu {
   readonly #random: () => number;
   #windowMax = 0;
   #protectedMax = 0;
+  /** Who came last had no time to be used, and is more recent than the uses that are noted now. */
+  #newest = 0;
 
   constructor(lists: SlotLists, maxWeight: number, sketch: FrequencySketch, random: () => number) {
     this.lists = lists;
@@ -42,6 +44,7 @@ export class WindowTinyLfu {
     const { lists } = this;
     lists.hashes[slot] = hash;
     lists.uses[slot] = 0;
+    this.#newest = slot;
     lists.insert(slot, weight);
     // While there is room, who leaves the window need not be judged.
     if (lists.weights[WINDOW]! > this.#windowMax && lists.weight <= this.#maxWeight)
@@ -69,7 +72,7 @@ export class WindowTinyLfu {
     for (let looks = 0; looks < LOOKS; looks++) {
       // The head of an empty list has none.
       const uses = lists.uses[last]! & MOST_USES;
-      if (uses === 0) break;
+      if (uses === 0 && (looks === 0 || last !== this.#newest)) break;
       sketch.add(lists.hashes[last]!, uses);
       lists.uses[last]! -= uses;
       this.touch(last);

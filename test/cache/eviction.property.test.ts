@@ -126,6 +126,20 @@ describe('tinyLfu()', () => {
     expect(hitRate(pairs, 400)).toBeGreaterThan(hitRate(pairs, 400, lru()) - 0.03);
   });
 
+  it('is never more than 3 points below lru() with room for a few entries, however recent what is asked for again', () => {
+    for (let maxEntries = 1; maxEntries <= 12; maxEntries++) {
+      const random = createSeededRandom(maxEntries);
+      const drifting = Array.from({ length: 20_000 }, (_, k) => Math.floor(k / 4 - random() ** 2 * maxEntries));
+      const again: number[] = [];
+      for (let k = 0; k < 20_000; k++) {
+        const back = Math.floor(random() * Math.min(k, Math.max(1, maxEntries * 0.9)));
+        again.push(k > 0 && random() < 0.6 ? again[k - 1 - back]! : k);
+      }
+      for (const keys of [drifting, again])
+        expect(hitRate(keys, maxEntries), `${maxEntries}`).toBeGreaterThan(hitRate(keys, maxEntries, lru()) - 0.03);
+    }
+  });
+
   it('forgets what was popular long ago', () => {
     const keys = Array.from({ length: 60_000 }, (_, k) => (k < 20_000 ? k % 200 : 1000 + (k % 200)));
     const cache = createCache<number, number>({ maxEntries: 200, random: createSeededRandom(3) });
