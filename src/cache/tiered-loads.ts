@@ -1,3 +1,4 @@
+import { refuse, texts } from '../core/check.ts';
 import { keepAlive } from '../core/clock.ts';
 import type { LoadContext, Loader } from './cache-options.ts';
 import type { Link } from './tiered-link.ts';
@@ -36,7 +37,10 @@ export class TieredLoads<V> {
   }
 
   encode(value: V): string {
-    return this.settings.head + this.settings.serializer.serialize(value);
+    const { head, serializer } = this.settings;
+    const text: unknown = serializer.serialize(value);
+    // JSON has none for functions and symbols.
+    return typeof text === 'string' ? head + text : refuse('value', 'one that can be serialized', value);
   }
 
   /** The value of a payload, if it can be read. */
@@ -56,7 +60,7 @@ export class TieredLoads<V> {
     const { settings } = this;
     return {
       ttlMs: Math.ceil(timeToLive(ttlMs ?? settings.ttlMs)),
-      tags: [...(tags ?? []), ...(settings.tags?.(key, value) ?? [])],
+      tags: [...texts('tags', tags ?? []), ...texts('tags', settings.tags?.(key, value) ?? [])],
     };
   }
 
