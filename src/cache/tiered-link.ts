@@ -63,6 +63,7 @@ export class Link {
   /** Raised with whatever is dropped. */
   drops: number = 0;
   failures: number = 0;
+  /** Why the tier has failed, until it has given word again. */
   error: unknown;
   /** Changes that nobody waited for and that are not carried out yet. */
   readonly pending: Set<Promise<unknown>> = new Set();
@@ -118,6 +119,7 @@ export class Link {
       this.#untilMs = sentMs + l1MaxStaleMs;
       this.#untilEpochMs = sentEpochMs + l1MaxStaleMs;
       this.#downUntilMs = -Infinity;
+      this.error = undefined;
     } catch (error) {
       this.#isBehind = false;
       nextMs = tierRetryMs;

@@ -159,6 +159,24 @@ describe('createTieredCache', () => {
     });
   });
 
+  it('is ready with word that took longer than it lasts, and not when it is closed meanwhile', async () => {
+    const fleet = createFleet();
+    for (const isClosed of [false, true]) {
+      const { cache, network } = fleet.join({ l1MaxStaleMs: 30 });
+      network.state = 'refused';
+      await expect(cache.ready()).rejects.toThrow('connection refused');
+      Object.assign(network, { state: 'up', latencyMs: () => 20 });
+      const ready = cache.ready();
+      if (isClosed) void cache.close();
+      const end = isClosed ? expect(ready).rejects.toThrow('closed') : expect(ready).resolves.toBe(undefined);
+      await fleet.clock.advance(40);
+      await end;
+      void cache.close();
+      await fleet.clock.advance(STALE_MS);
+    }
+    expect(fleet.clock.pendingTimers).toBe(0);
+  });
+
   it('does not use its own memory after its wall clock ran on while the other stood still', async () => {
     const fleet = createFleet();
     const [one, two] = [fleet.join(), fleet.join()] as const;
