@@ -1,6 +1,7 @@
 import type { Clock, TimerHandle } from '../core/clock.ts';
 import { keepAlive } from '../core/clock.ts';
 import type { Deadline } from '../core/deadline.ts';
+import { withDeadline } from '../core/deadline.ts';
 import type {
   TierCaller,
   TierChange,
@@ -221,14 +222,13 @@ export class Link {
     this.#untilMs = -Infinity;
     clock.clearTimeout(this.#timer);
     const isKnown = this.state.epoch !== '' || this.#syncing;
-    await this.#syncing;
-    try {
-      if (isKnown) await this.part.leave(caller(), limits);
-      await (
-        await this.#unsubscribe
-      )?.();
-    } catch (error) {
-      report(error);
-    }
+    // Whatever hangs or fails, the rest is done.
+    await Promise.all([
+      withDeadline('the tier', limits, async (isOver) => {
+        await this.#syncing;
+        if (isKnown && !isOver()) await this.part.leave(caller(), limits);
+      }).catch(report),
+      withDeadline('the bus', limits, async () => (await this.#unsubscribe)?.()).catch(report),
+    ]);
   }
 }
