@@ -29,7 +29,7 @@ export interface Memoized<A extends unknown[], V> {
  */
 export function memoize<A extends unknown[], V>(
   fn: (...args: A) => V | PromiseLike<V>,
-  options: Omit<CacheOptions<string, V>, 'loader' | 'loadMany'> & { readonly key: (...args: A) => string },
+  options: Omit<CacheOptions<string, V>, 'loader' | 'loadMany'> & { readonly key: (...args: [...A]) => string },
 ): Memoized<A, V> {
   const { key, ...rest } = options;
   if (typeof fn !== 'function') refuse('fn', 'a function', fn);
