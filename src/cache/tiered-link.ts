@@ -74,6 +74,8 @@ export class Link {
   #downUntilMs = -Infinity;
   #syncing: Promise<void> | undefined;
   #isBehind = false;
+  /** Whether the last answer told of no changes, as that of a tier does which has lost everything. */
+  #wasLost = false;
   #isClosed = false;
   #timer: TimerHandle;
   #unsubscribe: Promise<(() => unknown) | undefined> | undefined;
@@ -136,7 +138,9 @@ export class Link {
 
   #take({ epoch, mark, changes }: TierNews): void {
     const since = this.state;
-    this.#isBehind ||= !changes || changes.length > 0;
+    // A tier that loses everything again and again, or talks nonsense, is asked no more often than others.
+    this.#isBehind ||= changes ? changes.length > 0 : !this.#wasLost;
+    this.#wasLost = !changes;
     if (!changes) this.#drop(null);
     // What is known since then is of the same life.
     else if (mark <= since.mark) return;
