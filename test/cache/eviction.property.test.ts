@@ -120,6 +120,16 @@ describe('tinyLfu()', () => {
     expect(hitRate(loop, 500, lru())).toBe(0);
   });
 
+  it('hits on a loop of entries of very different weight as well', () => {
+    const weights = Array.from({ length: 700 }, (_, key) => 1 + ((key * 7919) % 1000));
+    const cache = createCache<number, number>({ maxWeight: 150_000, random: createSeededRandom(3) });
+    for (let k = 0; k < 40_000; k++)
+      if (cache.get(k % 700) === undefined) cache.set(k % 700, k, { weight: weights[k % 700]! });
+    const { hits, misses } = cache.stats();
+    // There is room for 43 % of the weight.
+    expect(hits / (hits + misses)).toBeGreaterThan(0.3);
+  });
+
   it('widens its window where the last used keys are the ones asked for again', () => {
     // Each key is asked for twice, the second time 200 keys later, and never again.
     const pairs = Array.from({ length: 100_000 }, (_, k) => (k % 2 === 0 ? k / 2 : Math.max(0, (k - 401) / 2)));

@@ -47,9 +47,15 @@ class Sections {
     const item: Item = { slot, hash, weight, section: 'window', uses: 0, isWatched: false };
     this.move(item, weight > 0 ? 'window' : 'pinned');
     this.#newest = item;
-    if (this.weight('window') > this.#windowMax && this.weight() <= this.#maxWeight)
-      this.move(this.#lastUnused('window')!, 'probation');
+    if (this.weight('window') > this.#windowMax && this.weight() <= this.#maxWeight) {
+      const last = this.#lastUnused('window')!;
+      if (this.#fits(last)) this.move(last, 'probation');
+    }
     return item;
+  }
+
+  #fits({ weight }: Item): boolean {
+    return this.weight('probation') + this.weight('protected') + weight < this.#maxWeight - this.#windowMax + 1;
   }
 
   touch(item: Item): void {
@@ -91,7 +97,7 @@ class Sections {
   #leaver(): Item | undefined {
     for (let moves = 1; this.weight('window') > this.#windowMax; moves++) {
       const last = this.#lastUnused('window')!;
-      if (moves === 4 || this.weight('window') - last.weight <= this.#windowMax) return last;
+      if (moves === 4 || !this.#fits(last) || this.weight('window') - last.weight <= this.#windowMax) return last;
       this.move(last, 'probation');
     }
     return undefined;
