@@ -61,7 +61,10 @@ export interface CacheOptions<K, V> {
   readonly maxEntries?: number | undefined;
   /** Most weight in all, in the unit of `weigher`. */
   readonly maxWeight?: number | undefined;
-  /** The weight of an entry, 0 or more. One of weight 0 is never evicted for weight. @defaultValue 1 each */
+  /**
+   * The weight of an entry, 0 or more. One of weight 0 is never evicted for weight, and for `maxEntries` only when no
+   * other is left: weigh 1 what may be evicted. @defaultValue 1 each
+   */
   readonly weigher?: ((value: V, key: K) => number) | undefined;
   /** Which entries a full cache keeps. @defaultValue tinyLfu() */
   readonly policy?: EvictionPolicy | undefined;
@@ -79,7 +82,10 @@ export interface CacheOptions<K, V> {
   readonly staleIfErrorMs?: number | undefined;
   /** After a failed load a stale value is served this long without another load. @defaultValue 0 */
   readonly errorBackoffMs?: number | undefined;
-  /** A caller waits this long for a load where there is a stale value to serve instead; the load goes on. @defaultValue Infinity */
+  /**
+   * Callers wait until a load has taken so long where there is a stale value to serve instead; the load goes on, and who
+   * comes later is served at once. @defaultValue Infinity
+   */
   readonly softTimeoutMs?: number | undefined;
   /** A load is aborted after this time. @defaultValue Infinity */
   readonly hardTimeoutMs?: number | undefined;
@@ -87,7 +93,9 @@ export interface CacheOptions<K, V> {
   readonly refreshAhead?: number | undefined;
   /** Loads anew beforehand by chance, the likelier the nearer the end and the slower the load (XFetch); 1 is the usual. @defaultValue 0: never */
   readonly earlyExpirationBeta?: number | undefined;
+  /** For `getOrLoad` and `refresh`, and for `getOrLoadMany` where there is no `loadMany`. */
   readonly loader?: Loader<K, V> | undefined;
+  /** For `getOrLoadMany` only. */
   readonly loadMany?: BatchLoader<K, V> | undefined;
   /** Tags of every value. */
   readonly tags?: ((key: K, value: V) => readonly string[]) | undefined;

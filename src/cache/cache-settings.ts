@@ -71,6 +71,7 @@ export function checkCache<K, V>(options: CacheOptions<K, V>): CacheSettings<K, 
   const { ttlMs = Infinity, policy = tinyLfu(), clock = shortClock, random = systemRandom } = options;
   if (options.maxEntries === undefined && options.maxWeight === undefined)
     refuse('maxEntries', 'given, or maxWeight', undefined);
+  if (typeof policy?.create !== 'function') refuse('policy', 'lru() or tinyLfu()', policy);
   const own = checkNumbers(options, NUMBERS);
   for (const name of FUNCTIONS) optionalFunction(name, options[name] as unknown);
   const staleMs = Math.max(own.staleWhileRevalidateMs, own.staleIfErrorMs);

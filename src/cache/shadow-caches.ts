@@ -12,6 +12,8 @@ const FEW_ENTRIES = 16;
 const USUAL_RATE = 0.125;
 /** Accesses for each entry of a shadow after which the shares are compared again. */
 const EPOCH = 4;
+/** Fewer accesses would tell chance from merit too seldom. */
+const LEAST_EPOCH = 64;
 /** What hits of the epoch before still count. */
 const DECAY = 0.75;
 
@@ -71,7 +73,7 @@ export class ShadowCaches {
     while (entries * rate > (rate > USUAL_RATE ? FEW_ENTRIES : MOST_ENTRIES)) rate /= 2;
     const capacity = Math.max(1, Math.round(entries * rate));
     this.#sampleBelow = rate * 2 ** 32;
-    this.#epoch = EPOCH * capacity;
+    this.#epoch = Math.max(LEAST_EPOCH, EPOCH * capacity);
     this.#sketch = new FrequencySketch(capacity);
     this.#shadows = SHARES.map((share) => new Shadow(capacity, share, this.#sketch, random));
   }

@@ -1,4 +1,4 @@
-import { amount, integer, refuse } from '../core/check.ts';
+import { amount, integer, refuse, texts } from '../core/check.ts';
 import { guarded } from '../core/errors.ts';
 import type { CacheStats, RemovalCause, SetOptions } from './cache-options.ts';
 import type { CacheSettings } from './cache-settings.ts';
@@ -162,7 +162,8 @@ export abstract class SyncCache<K, V> {
 
   #tagsOf(key: K, value: V | undefined, own: readonly string[] | undefined): readonly string[] | undefined {
     const common = value === undefined ? undefined : this.settings.tags?.(key, value);
-    return own && common ? [...own, ...common] : (own ?? common);
+    const all = own && common ? [...texts('tags', own), ...texts('tags', common)] : (own ?? common);
+    return all && texts('tags', all);
   }
 
   #ttlOf(key: K, value: V | undefined, own: number | undefined): number {
@@ -239,8 +240,7 @@ export abstract class SyncCache<K, V> {
   }
 
   invalidateTags(tags: readonly string[]): void {
-    if (!Array.isArray(tags)) refuse('tags', 'a list of texts', tags);
-    this.supersede(tags);
+    this.supersede(texts('tags', tags));
     for (const tag of tags) for (const slot of this.table.tagged(tag)) this.drop(slot, 'invalidated');
     this.tell();
   }

@@ -1,4 +1,4 @@
-import { oneOf, refuse } from '../core/check.ts';
+import { amount, oneOf, refuse, texts } from '../core/check.ts';
 import { withDeadline } from '../core/deadline.ts';
 import { createSingleflight } from '../singleflight/singleflight.ts';
 import type { Loader, LoadOptions } from './cache-options.ts';
@@ -65,6 +65,8 @@ class TwoLevels<V> implements TieredCache<V> {
   }
 
   #linkOf(key: string): Link {
+    // To the first level, null is everything.
+    if (typeof key !== 'string') refuse('key', 'a text', key);
     const links = this.#links;
     // FNV-1a, which all processes have in common.
     let hash = 0x811c9dc5;
@@ -90,6 +92,8 @@ class TwoLevels<V> implements TieredCache<V> {
     const own = (isLoader ? options : loaderOrOptions) ?? NO_OPTIONS;
     if (this.#closing) return Promise.reject(new CacheClosedError());
     if (!loader) return Promise.reject(new TypeError('no loader was given'));
+    // Which rejects it.
+    if (typeof key !== 'string') return this.get(key);
     const link = this.#linkOf(key);
     return link.isValid() ? this.#read(link, key, loader, own) : this.#doubt(link, key, loader, own);
   }
@@ -184,8 +188,7 @@ class TwoLevels<V> implements TieredCache<V> {
   }
 
   async invalidateTags(tags: readonly string[], options: ChangeOptions = {}): Promise<void> {
-    if (!Array.isArray(tags)) refuse('tags', 'a list of texts', tags);
-    if (tags.length > 0) return this.#invalidate(tags, options);
+    if (texts('tags', tags).length > 0) return this.#invalidate(tags, options);
   }
 
   async clear(options: ChangeOptions = {}): Promise<void> {
@@ -206,6 +209,7 @@ class TwoLevels<V> implements TieredCache<V> {
     send: (isAwaited: boolean, link: Link) => PromiseLike<TierReceipt>,
   ): Promise<void> {
     oneOf('wait', wait, ['local', 'shared', 'all']);
+    amount('timeoutMs', timeoutMs, 0, LONGEST_TIMER_MS);
     signal?.throwIfAborted();
     if (this.#closing) throw new CacheClosedError();
     const one = async (link: Link, isOver: () => boolean): Promise<void> => {
@@ -232,9 +236,10 @@ class TwoLevels<V> implements TieredCache<V> {
 
   async ready(): Promise<void> {
     for (const link of this.#links) {
+      if (!this.#closing && !link.isValid()) await link.sync();
       if (this.#closing) throw new CacheClosedError();
-      if (!link.isValid()) await link.sync();
-      if (!link.isValid()) throw link.error;
+      // Word that took longer than it lasts is word all the same.
+      if (!link.isValid() && link.error) throw link.error;
     }
   }
 

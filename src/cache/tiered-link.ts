@@ -1,6 +1,7 @@
 import type { Clock, TimerHandle } from '../core/clock.ts';
 import { keepAlive } from '../core/clock.ts';
 import type { Deadline } from '../core/deadline.ts';
+import { withDeadline } from '../core/deadline.ts';
 import type {
   TierCaller,
   TierChange,
@@ -63,6 +64,7 @@ export class Link {
   /** Raised with whatever is dropped. */
   drops: number = 0;
   failures: number = 0;
+  /** Why the tier has failed, until it has given word again. */
   error: unknown;
   /** Changes that nobody waited for and that are not carried out yet. */
   readonly pending: Set<Promise<unknown>> = new Set();
@@ -72,6 +74,8 @@ export class Link {
   #downUntilMs = -Infinity;
   #syncing: Promise<void> | undefined;
   #isBehind = false;
+  /** Whether the last answer told of no changes, as that of a tier does which has lost everything. */
+  #wasLost = false;
   #isClosed = false;
   #timer: TimerHandle;
   #unsubscribe: Promise<(() => unknown) | undefined> | undefined;
@@ -118,6 +122,7 @@ export class Link {
       this.#untilMs = sentMs + l1MaxStaleMs;
       this.#untilEpochMs = sentEpochMs + l1MaxStaleMs;
       this.#downUntilMs = -Infinity;
+      this.error = undefined;
     } catch (error) {
       this.#isBehind = false;
       nextMs = tierRetryMs;
@@ -133,7 +138,9 @@ export class Link {
 
   #take({ epoch, mark, changes }: TierNews): void {
     const since = this.state;
-    this.#isBehind ||= !changes || changes.length > 0;
+    // A tier that loses everything again and again, or talks nonsense, is asked no more often than others.
+    this.#isBehind ||= changes ? changes.length > 0 : !this.#wasLost;
+    this.#wasLost = !changes;
     if (!changes) this.#drop(null);
     // What is known since then is of the same life.
     else if (mark <= since.mark) return;
@@ -219,14 +226,13 @@ export class Link {
     this.#untilMs = -Infinity;
     clock.clearTimeout(this.#timer);
     const isKnown = this.state.epoch !== '' || this.#syncing;
-    await this.#syncing;
-    try {
-      if (isKnown) await this.part.leave(caller(), limits);
-      await (
-        await this.#unsubscribe
-      )?.();
-    } catch (error) {
-      report(error);
-    }
+    // Whatever hangs or fails, the rest is done.
+    await Promise.all([
+      withDeadline('the tier', limits, async (isOver) => {
+        await this.#syncing;
+        if (isKnown && !isOver()) await this.part.leave(caller(), limits);
+      }).catch(report),
+      withDeadline('the bus', limits, async () => (await this.#unsubscribe)?.()).catch(report),
+    ]);
   }
 }

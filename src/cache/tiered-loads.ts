@@ -1,3 +1,4 @@
+import { refuse, texts } from '../core/check.ts';
 import { keepAlive } from '../core/clock.ts';
 import type { LoadContext, Loader } from './cache-options.ts';
 import type { Link } from './tiered-link.ts';
@@ -36,7 +37,10 @@ export class TieredLoads<V> {
   }
 
   encode(value: V): string {
-    return this.settings.head + this.settings.serializer.serialize(value);
+    const { head, serializer } = this.settings;
+    const text: unknown = serializer.serialize(value);
+    // JSON has none for functions and symbols.
+    return typeof text === 'string' ? head + text : refuse('value', 'one that can be serialized', value);
   }
 
   /** The value of a payload, if it can be read. */
@@ -56,7 +60,7 @@ export class TieredLoads<V> {
     const { settings } = this;
     return {
       ttlMs: Math.ceil(timeToLive(ttlMs ?? settings.ttlMs)),
-      tags: [...(tags ?? []), ...(settings.tags?.(key, value) ?? [])],
+      tags: [...texts('tags', tags ?? []), ...texts('tags', settings.tags?.(key, value) ?? [])],
     };
   }
 
@@ -72,15 +76,14 @@ export class TieredLoads<V> {
     // Nobody waits any more.
     if (ctx.signal.aborted) return undefined;
     this.loads++;
-    const stop = found && this.#holdOn(link, key, found.caller);
+    const handOver = found && this.#hold(link, key, found, ctx.signal);
     let entry: TierEntry | undefined;
     try {
       const value = await loader(key, ctx);
       if (value !== undefined) entry = this.#accept(key, value, ctx, found !== undefined);
       return value;
     } finally {
-      stop?.();
-      if (found) this.#hand(link, key, found, entry);
+      handOver?.(entry);
     }
   }
 
@@ -134,19 +137,32 @@ export class TieredLoads<V> {
     return undefined;
   }
 
-  /** Extends the lease until it is told to stop. */
-  #holdOn(link: Link, key: string, caller: TierCaller): () => void {
+  /**
+   * Extends a lease until it is told what came of it. An abort gives it back: nobody waits for the load any more, which
+   * may be deaf to its signal and run for ever.
+   */
+  #hold(link: Link, key: string, lease: Lease, signal: AbortSignal): (entry?: TierEntry) => void {
     const { clock, leaseMs, limits, report } = this.settings;
     const beat = (): unknown => {
       const timer = clock.setTimeout(() => {
         current = beat();
-        Promise.resolve(link.part.extend(caller, key, leaseMs, limits)).catch(report);
+        Promise.resolve(link.part.extend(lease.caller, key, leaseMs, limits)).catch(report);
       }, leaseMs / 3);
       keepAlive(timer, false);
       return timer;
     };
     let current = beat();
-    return () => clock.clearTimeout(current);
+    const onAbort = (): void => handOver();
+    let isHeld = true;
+    const handOver = (entry?: TierEntry): void => {
+      if (!isHeld) return;
+      isHeld = false;
+      clock.clearTimeout(current);
+      signal.removeEventListener('abort', onAbort);
+      this.#hand(link, key, lease, entry);
+    };
+    signal.addEventListener('abort', onAbort);
+    return handOver;
   }
 
   /** Hands what was loaded to the tier, or gives the lease back. Nobody waits for that. */

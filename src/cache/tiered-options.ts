@@ -118,6 +118,9 @@ export interface TieredCache<V> extends AsyncDisposable {
   /** Resolves when the tier has given word. Rejects with what it rejects with. Reads need no such call, the first write does. */
   ready(): Promise<void>;
   stats(): TieredCacheStats;
-  /** Ends it for good, closes `l1`, and takes leave of the tier, within `tierTimeoutMs`. */
+  /**
+   * Ends it for good, closes `l1`, waits for what is on its way to the tier and takes leave of it: `tierTimeoutMs` for
+   * each of the two at most, whatever hangs.
+   */
   close(): Promise<void>;
 }

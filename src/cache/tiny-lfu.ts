@@ -99,7 +99,8 @@ class TinyLfu implements Evictor {
 
   #watch(): void {
     const { hashes, uses } = this.#lists;
-    this.#shadows = new ShadowCaches(this.#entries, this.#bounds.random);
+    // The newcomer is one more than there is room for.
+    this.#shadows = new ShadowCaches(this.#entries - 1, this.#bounds.random);
     // Slots that hold nothing included: whoever gets one is judged anew.
     for (const [slot, hash] of hashes.entries()) if (this.#shadows.samples(hash)) uses[slot]! |= WATCHED;
   }

@@ -24,6 +24,8 @@ export class WindowTinyLfu {
   readonly #random: () => number;
   #windowMax = 0;
   #protectedMax = 0;
+  /** Who came last had no time to be used, and is more recent than the uses that are noted now. */
+  #newest = 0;
 
   constructor(lists: SlotLists, maxWeight: number, sketch: FrequencySketch, random: () => number) {
     this.lists = lists;
@@ -42,10 +44,20 @@ export class WindowTinyLfu {
     const { lists } = this;
     lists.hashes[slot] = hash;
     lists.uses[slot] = 0;
+    this.#newest = slot;
     lists.insert(slot, weight);
     // While there is room, who leaves the window need not be judged.
-    if (lists.weights[WINDOW]! > this.#windowMax && lists.weight <= this.#maxWeight)
-      lists.move(this.#lastUnused(WINDOW), PROBATION);
+    if (lists.weights[WINDOW]! <= this.#windowMax || lists.weight > this.#maxWeight) return;
+    const last = this.#lastUnused(WINDOW);
+    if (this.#fits(last)) lists.move(last, PROBATION);
+  }
+
+  /** Whether the main space has room of its own for one that leaves the window, so that it need not be judged. */
+  #fits(slot: number): boolean {
+    const { lists } = this;
+    const main = lists.weights[PROBATION]! + lists.weights[PROTECTED]!;
+    // Less than one over its share is within it: what is counted in entries has no fractions.
+    return main + lists.weightOf(slot) < this.#maxWeight - this.#windowMax + 1;
   }
 
   /** Notes that an entry was used; uses that lists only count are noted when it is about to go. */
@@ -69,7 +81,7 @@ export class WindowTinyLfu {
     for (let looks = 0; looks < LOOKS; looks++) {
       // The head of an empty list has none.
       const uses = lists.uses[last]! & MOST_USES;
-      if (uses === 0) break;
+      if (uses === 0 && (looks === 0 || last !== this.#newest)) break;
       sketch.add(lists.hashes[last]!, uses);
       lists.uses[last]! -= uses;
       this.touch(last);
@@ -97,7 +109,8 @@ export class WindowTinyLfu {
     const { lists } = this;
     for (let moves = 1; lists.weights[WINDOW]! > this.#windowMax; moves++) {
       const last = this.#lastUnused(WINDOW);
-      if (moves === MOVES || lists.weights[WINDOW]! - lists.weightOf(last) <= this.#windowMax) return last;
+      if (moves === MOVES || !this.#fits(last) || lists.weights[WINDOW]! - lists.weightOf(last) <= this.#windowMax)
+        return last;
       lists.move(last, PROBATION);
     }
     return 0;

@@ -47,6 +47,12 @@ export function optionalFunction<F>(name: string, value: F): F {
   return value === undefined || typeof value === 'function' ? value : refuse(name, 'a function', value);
 }
 
+/** A list of texts. */
+export function texts(name: string, value: readonly string[]): readonly string[] {
+  const isFit = Array.isArray(value) && value.every((one) => typeof one === 'string');
+  return isFit ? value : refuse(name, 'a list of texts', value);
+}
+
 /** One of a few words. */
 export function oneOf<W extends string>(name: string, value: W, words: readonly W[]): W {
   return words.includes(value) ? value : refuse(name, `one of ${words.join(', ')}`, value);

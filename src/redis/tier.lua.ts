@@ -12,7 +12,8 @@ import type { RedisScript } from './script.ts';
  * everything. Who members are is kept with the epoch, and where it may be incomplete there is a ghost among them: the
  * member without a name, which never says anything, so that who waits for all waits until any lease has run out.
  *
- * Texts are written as JSON, which keeps lone surrogates apart and has no line ends.
+ * Texts are written as JSON, which keeps lone surrogates apart and has no line ends. The channel is the name of `C` less
+ * what a client puts before all keys, as ioredis does with its `keyPrefix`, but not before channels.
  */
 const BASE = `
 local call, C, L, T, E, H = redis.call, KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -41,7 +42,7 @@ local function note(what, isAwaited)
   n = n + 1
   if call('HSET', C, 'n', n) and call('RPUSH', L, what) == 1 then isNew = true end
   call('LTRIM', L, -1000, -1)
-  call('PUBLISH', C, epoch .. ' ' .. n .. ' ' .. isAwaited .. ' ' .. what)
+  call('PUBLISH', string.match(C, '{[^{}]*}$'), epoch .. ' ' .. n .. ' ' .. isAwaited .. ' ' .. what)
 end
 local function stamp(from)
   for at = from, #ARGV do call('HSET', T, ARGV[at], n) end

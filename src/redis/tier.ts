@@ -6,6 +6,7 @@ import type {
   TierMessage,
   TierPartition,
   TierReceipt,
+  TierState,
 } from '../cache/tiered-store.ts';
 import { integer, optionalFunction, refuse } from '../core/check.ts';
 import type { Deadline } from '../core/deadline.ts';
@@ -62,7 +63,13 @@ export function redisTier(send: RedisSend, options: RedisTierOptions = {}): Tier
   };
 }
 
-type Reply = readonly unknown[];
+/** How the partition stands, and the rest of a reply. */
+function readReply(reply: unknown): [TierState, ...unknown[]] {
+  const [epoch, mark, ...rest] = Array.isArray(reply) ? (reply as unknown[]) : [];
+  // A stand-in of a client, or a proxy, may answer anything. Taken for word of the tier it would be asked for ever.
+  if (typeof epoch !== 'string' || !(Number(mark) >= 0)) throw new TypeError('Redis answered with no state of a tier');
+  return [{ epoch, mark: Number(mark) }, ...rest];
+}
 
 function partition(send: RedisSend, name: string, subscriber: RedisSubscriber | undefined): TierPartition {
   const common = [name, `${name}:l`, `${name}:t`] as const;
@@ -77,16 +84,15 @@ function partition(send: RedisSend, name: string, subscriber: RedisSubscriber | 
     return runScript(send, script, [...common, ...own], [token, ...args.map(String)], limits);
   };
   const receipt = async (reply: Promise<unknown>): Promise<TierReceipt> => {
-    const [epoch, mark, lagging] = (await reply) as Reply;
-    return { epoch: String(epoch), mark: Number(mark), lagging: lagging as string[] };
+    const [state, lagging] = readReply(await reply);
+    return { ...state, lagging: lagging as string[] };
   };
   return {
     async read(caller, key, leaseMs, isForced, limits) {
-      const reply = (await run(READ, key, caller, limits, leaseMs, Number(isForced))) as Reply;
-      const [epoch, mark, payload, ms, tags] = reply as [string, number, string | null, number, string];
-      const state = { epoch, mark: Number(mark) };
+      const reply = readReply(await run(READ, key, caller, limits, leaseMs, Number(isForced)));
+      const [state, payload, ms, tags] = reply;
       if (typeof payload === 'string')
-        return { ...state, isLeased: false, entry: { payload, ttlMs: Number(ms), tags: readTags(tags) } };
+        return { ...state, isLeased: false, entry: { payload, ttlMs: Number(ms), tags: readTags(tags as string) } };
       return { ...state, isLeased: Number(ms) === -1, waitMs: Number(ms) };
     },
     extend: (caller, key, leaseMs, limits) =>
@@ -111,9 +117,9 @@ function partition(send: RedisSend, name: string, subscriber: RedisSubscriber | 
       );
     },
     async sync(caller, since, limits) {
-      const reply = (await run(SYNC, undefined, caller, limits, caller.member, since.epoch, since.mark)) as Reply;
-      const [epoch, mark, news] = reply as [string, number, readonly string[] | null];
-      return { epoch, mark: Number(mark), changes: news?.map((text) => JSON.parse(text) as TierChange) };
+      const reply = await run(SYNC, undefined, caller, limits, caller.member, since.epoch, since.mark);
+      const [state, news] = readReply(reply) as [TierState, (readonly string[] | null)?];
+      return { ...state, changes: news?.map((text) => JSON.parse(text) as TierChange) };
     },
     lagging: (caller, mark, gone, limits) =>
       run(LAGGING, undefined, caller, limits, caller.member, mark, ...gone) as Promise<readonly string[]>,

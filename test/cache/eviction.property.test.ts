@@ -120,10 +120,34 @@ describe('tinyLfu()', () => {
     expect(hitRate(loop, 500, lru())).toBe(0);
   });
 
+  it('hits on a loop of entries of very different weight as well', () => {
+    const weights = Array.from({ length: 700 }, (_, key) => 1 + ((key * 7919) % 1000));
+    const cache = createCache<number, number>({ maxWeight: 150_000, random: createSeededRandom(3) });
+    for (let k = 0; k < 40_000; k++)
+      if (cache.get(k % 700) === undefined) cache.set(k % 700, k, { weight: weights[k % 700]! });
+    const { hits, misses } = cache.stats();
+    // There is room for 43 % of the weight.
+    expect(hits / (hits + misses)).toBeGreaterThan(0.3);
+  });
+
   it('widens its window where the last used keys are the ones asked for again', () => {
     // Each key is asked for twice, the second time 200 keys later, and never again.
     const pairs = Array.from({ length: 100_000 }, (_, k) => (k % 2 === 0 ? k / 2 : Math.max(0, (k - 401) / 2)));
     expect(hitRate(pairs, 400)).toBeGreaterThan(hitRate(pairs, 400, lru()) - 0.03);
+  });
+
+  it('is never more than 3 points below lru() with room for a few entries, however recent what is asked for again', () => {
+    for (const maxEntries of [1, 2, 3, 4, 6, 12]) {
+      const random = createSeededRandom(maxEntries);
+      const drifting = Array.from({ length: 20_000 }, (_, k) => Math.floor(k / 4 - random() ** 2 * maxEntries));
+      const again: number[] = [];
+      for (let k = 0; k < 20_000; k++) {
+        const back = Math.floor(random() * Math.min(k, Math.max(1, maxEntries * 0.9)));
+        again.push(k > 0 && random() < 0.6 ? again[k - 1 - back]! : k);
+      }
+      for (const keys of [drifting, again])
+        expect(hitRate(keys, maxEntries), `${maxEntries}`).toBeGreaterThan(hitRate(keys, maxEntries, lru()) - 0.03);
+    }
   });
 
   it('forgets what was popular long ago', () => {

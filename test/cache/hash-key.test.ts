@@ -18,6 +18,7 @@ const kinds: readonly (readonly [string, (k: number) => unknown])[] = [
   ['fractions', (k) => k / 4096],
   ['texts', (k) => `user:${k}`],
   ['texts of one and two characters', (k) => String.fromCharCode(k & 63, ...(k > 63 ? [k >> 6] : []))],
+  ['texts that differ in the middle', (k) => `${'x'.repeat(300)}${k}${'x'.repeat(301)}`],
   ['texts that differ at their end', (k) => `${'x'.repeat(100)}${k}`],
   ['texts that differ at their beginning', (k) => `${String(k).padStart(4, '0')}${'x'.repeat(100)}`],
   ['texts that differ in their last character', (k) => `odd${String.fromCharCode(k)}!!`.slice(0, k % 2 === 0 ? 5 : 4)],
@@ -51,17 +52,29 @@ describe('the hash of a key', () => {
     expect(hasher.hash(-0)).toBe(hasher.hash(0));
   });
 
-  it('looks at 32 characters of each end of a text, and at all of one of 64', () => {
+  it('looks at 2048 characters of each end of a text, and at all of one of 4096', () => {
     const hasher = new KeyHasher();
-    for (const length of [1, 2, 3, 31, 32, 33, 34, 48, 62, 63, 64, 65, 66, 100, 1001]) {
+    for (const length of [1, 2, 3, 64, 65, 4095, 4096, 4097, 4098, 5000, 10_001]) {
       const text = 'x'.repeat(length);
-      const seen = Array.from({ length }, (_, at) => {
-        const changed = `${text.slice(0, at)}y${text.slice(at + 1)}`;
-        return hasher.hash(changed) !== hasher.hash(text);
-      });
-      const expected = Array.from({ length }, (_, at) => length <= 64 || at < 32 || at >= length - 32);
-      expect([length, seen]).toEqual([length, expected]);
+      const hash = hasher.hash(text);
+      const ends = [
+        0,
+        1,
+        2047,
+        2048,
+        2049,
+        length >> 1,
+        length - 2050,
+        length - 2049,
+        length - 2048,
+        length - 2,
+        length - 1,
+      ];
+      for (const at of ends.filter((place) => place >= 0 && place < length)) {
+        const isSeen = hasher.hash(`${text.slice(0, at)}y${text.slice(at + 1)}`) !== hash;
+        expect([length, at, isSeen]).toEqual([length, at, length <= 4096 || at < 2048 || at >= length - 2048]);
+      }
     }
-    expect(hasher.hash('x'.repeat(100))).not.toBe(hasher.hash('x'.repeat(101)));
+    expect(hasher.hash('x'.repeat(10_000))).not.toBe(hasher.hash('x'.repeat(10_001)));
   });
 });

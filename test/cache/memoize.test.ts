@@ -14,6 +14,14 @@ describe('memoize', () => {
     expect([await area(3, 4), runs, area.cache.size]).toEqual([12, 3, 2]);
   });
 
+  it('rejects with what the function of the key throws', async () => {
+    const key = (name: string): string => {
+      throw new Error(`no key for ${name}`);
+    };
+    const run = memoize((name: string) => name, { key, maxEntries: 9 });
+    await expect(run('a')).rejects.toThrow('no key for a');
+  });
+
   it('does not keep failures', async () => {
     let runs = 0;
     const flaky = memoize(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CacheOptions } from '../../src/cache/index.ts';
-import { createCache, memoize } from '../../src/cache/index.ts';
+import { createCache, lru, memoize } from '../../src/cache/index.ts';
 import type { NumberRule } from '../support/arbitraries.ts';
 import { badFunctions, badNumbers } from '../support/arbitraries.ts';
 
@@ -64,6 +64,11 @@ describe('createCache', () => {
     expect(() => cache.set('a', 1)).toThrow('ttlMs must be a number of at least 0, got NaN');
   });
 
+  it('refuses a policy that is none', () => {
+    for (const policy of ['lru', lru, null, {}] as never[])
+      expect(() => createCache({ maxEntries: 9, policy })).toThrow('policy must be lru() or tinyLfu()');
+  });
+
   it('wants a bound', () => {
     expect(() => createCache({})).toThrow(new TypeError('maxEntries must be given, or maxWeight, got undefined'));
     createCache({ maxWeight: 5 });
@@ -123,5 +128,7 @@ describe('set', () => {
 describe('memoize', () => {
   it('refuses bad options like the cache', () => {
     expect(() => memoize(() => 1, { key: () => '', maxEntries: -1 })).toThrow('maxEntries must be');
+    expect(() => memoize(() => 1, { maxEntries: 9 } as never)).toThrow('key must be a function');
+    expect(() => memoize(1 as never, { key: () => '', maxEntries: 9 })).toThrow('fn must be a function');
   });
 });

@@ -83,6 +83,15 @@ describe('invalidateTags', () => {
 
   it('refuses what is no list', () => {
     const cache = createCache<string, number>({ maxEntries: 9 });
+    for (const bad of ['product', [1], [undefined], {}, null] as never[]) {
+      cache.set('a', 1);
+      expect(() => cache.invalidateTags(bad)).toThrow('tags must be a list of texts');
+      if (bad) expect(() => cache.set('a', 2, { tags: bad })).toThrow('tags must be a list of texts');
+      expect(cache.get('a')).toBe(1);
+      const tagged = createCache<string, number>({ maxEntries: 9, tags: () => bad });
+      if (bad) expect(() => tagged.set('a', 1, { tags: ['t'] })).toThrow('tags must be a list of texts');
+      if (bad) expect(() => tagged.set('a', 1)).toThrow('tags must be a list of texts');
+    }
     expect(() => cache.invalidateTags('product' as never)).toThrow(
       new RangeError('tags must be a list of texts, got "product"'),
     );

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createCache } from '../../src/cache/index.ts';
 import { gate, outcomeOf } from '../support/gate.ts';
 import { createOrigin } from './origin.ts';
 import { createFleet, LEASE_MS, RETRY_MS, settle, STALE_MS, TIMEOUT_MS, warm } from './tiered-fleet.ts';
@@ -125,6 +126,28 @@ describe('loads', () => {
     expect(loads.length).toBe(2);
     loads[1]!.open('new');
     expect(await second).toBe('new');
+  });
+
+  it('that are deaf to their signal hold up nobody once they are aborted, and leave nothing behind', async () => {
+    for (const end of ['abort', 'hard timeout', 'close'] as const) {
+      const fleet = createFleet();
+      const l1 = createCache<string, string>({ maxEntries: 9, clock: fleet.clock, hardTimeoutMs: LEASE_MS });
+      const [one, two] = [fleet.join({ l1 }), fleet.join()] as const;
+      const { load, loads } = createOrigin<string>();
+      const caller = new AbortController();
+      const first = outcomeOf(one.cache.getOrLoad('a', load, { signal: caller.signal }));
+      await fleet.clock.advance(LEASE_MS / 2);
+      if (end === 'abort') caller.abort('left');
+      if (end === 'close') await one.cache.close();
+      await fleet.clock.advance(LEASE_MS);
+      await first;
+      expect(await two.cache.getOrLoad('a', async () => 'new')).toBe('new');
+      loads[0]!.open('late');
+      await fleet.clock.advance(2 * STALE_MS);
+      expect(await two.cache.getOrLoad('a', load)).toBe('new');
+      await Promise.all([one.cache.close(), two.cache.close()]);
+      expect(fleet.clock.pendingTimers).toBe(0);
+    }
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { flush, outcomeOf } from '../support/gate.ts';
 import { createOrigin } from './origin.ts';
-import { createFleet, RETRY_MS, settle, TIMEOUT_MS, warm } from './tiered-fleet.ts';
+import { createFleet, directly, RETRY_MS, settle, TIMEOUT_MS, warm } from './tiered-fleet.ts';
 
 describe('a call to the tier that fails', () => {
   it('is told of once, and reads go past the tier until `tierRetryMs` are over', async () => {
@@ -149,6 +149,37 @@ describe('close', () => {
     await fleet.clock.advance(41);
     await closed;
     expect(members.size).toBe(before - 1);
+  });
+
+  it('ends within twice `tierTimeoutMs` though the tier hangs, and hears of nothing afterwards', async () => {
+    for (const isSyncing of [false, true]) {
+      const fleet = createFleet(2);
+      const { cache, network } = fleet.join();
+      await cache.ready();
+      await fleet.clock.advance(1);
+      network.state = 'lost';
+      if (isSyncing) await fleet.clock.advance(300);
+      cache.set('a', 'x', { wait: 'local' }).catch(() => {});
+      const closed = cache.close();
+      await fleet.clock.advance(2 * TIMEOUT_MS);
+      expect(await outcomeOf(closed)).toMatchObject({ state: 'fulfilled' });
+      expect(fleet.parts.map(({ listeners }) => listeners.size)).toEqual([0, 0]);
+      expect(fleet.clock.pendingTimers).toBe(0);
+    }
+  });
+
+  it('ends within `tierTimeoutMs` though the bus hangs, and takes leave', async () => {
+    const never = new Promise<never>(() => {});
+    for (const subscribe of [() => never, async () => () => never]) {
+      const fleet = createFleet();
+      const [part] = fleet.parts;
+      const { cache } = fleet.join({ tier: { partitions: [{ ...directly(part!, fleet.clock), subscribe }] } });
+      await cache.ready();
+      const closed = cache.close();
+      await fleet.clock.advance(TIMEOUT_MS);
+      expect(await outcomeOf(closed)).toMatchObject({ state: 'fulfilled' });
+      expect([...part!.members.keys()]).toEqual(['']);
+    }
   });
 
   it('is what disposing does, and after it nothing is sent', async () => {

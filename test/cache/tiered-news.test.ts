@@ -31,6 +31,17 @@ describe('a process', () => {
     expect(fleet.clock.pendingTimers).toBe(2);
   });
 
+  it('asks a tier that loses everything all the time no more often than any other', async () => {
+    const fleet = createFleet();
+    const { cache } = fleet.join();
+    let syncs = 0;
+    Object.assign(fleet.parts[0]!, { sync: () => ({ epoch: `life ${++syncs}`, mark: 0 }) });
+    await cache.ready();
+    await fleet.clock.advance(STALE_MS);
+    expect(syncs).toBeLessThanOrEqual(5);
+    await cache.close();
+  });
+
   it('writes on top of what it has heard of', async () => {
     const fleet = createFleet();
     const [one, two] = [fleet.join(), fleet.join()] as const;

@@ -60,6 +60,15 @@ describe('createTieredCache', () => {
     await expect(cache.set('a', 1, { ttlMs: Infinity })).rejects.toThrow('ttlMs must be a number of at least 0');
     await expect(cache.set('a', 1, { wait: 'everybody' as never })).rejects.toThrow('wait must be one of local');
     await expect(cache.invalidateTags('t' as never)).rejects.toThrow('tags must be a list of texts');
+    await expect(cache.invalidateTags([undefined] as never)).rejects.toThrow('tags must be a list of texts');
+    await expect(cache.set('a', 1, { tags: 't' as never })).rejects.toThrow('tags must be a list of texts');
+    await expect(cache.set('a', () => 1)).rejects.toThrow('value must be one that can be serialized');
+    for (const timeoutMs of [NaN, -1, Infinity])
+      await expect(cache.delete('a', { wait: 'all', timeoutMs })).rejects.toThrow('timeoutMs must be a number');
+    for (const key of [null, undefined, 7] as never[]) {
+      const calls = [cache.delete(key), cache.set(key, 1), cache.get(key), cache.getOrLoad(key, () => 1)];
+      for (const call of calls) await expect(call).rejects.toThrow('key must be a text');
+    }
     await expect(cache.getOrLoad('a')).rejects.toThrow('no loader was given');
     const loop: unknown[] = [];
     loop.push(loop);
@@ -72,6 +81,8 @@ describe('createTieredCache', () => {
     expect(fleet.parts[0]!.mark).toBe(mark);
     fleet.parts[0]!.entries.clear();
     await expect(cache.getOrLoad('a', () => loop)).resolves.toBe(loop);
+    const fn = (): number => 1;
+    await expect(cache.getOrLoad('f', () => fn)).resolves.toBe(fn);
     expect(fleet.parts[0]!.entries.size).toBe(0);
   });
 
@@ -146,6 +157,24 @@ describe('createTieredCache', () => {
       tierFailures: 1,
       isConnected: true,
     });
+  });
+
+  it('is ready with word that took longer than it lasts, and not when it is closed meanwhile', async () => {
+    const fleet = createFleet();
+    for (const isClosed of [false, true]) {
+      const { cache, network } = fleet.join({ l1MaxStaleMs: 30 });
+      network.state = 'refused';
+      await expect(cache.ready()).rejects.toThrow('connection refused');
+      Object.assign(network, { state: 'up', latencyMs: () => 20 });
+      const ready = cache.ready();
+      if (isClosed) void cache.close();
+      const end = isClosed ? expect(ready).rejects.toThrow('closed') : expect(ready).resolves.toBe(undefined);
+      await fleet.clock.advance(40);
+      await end;
+      void cache.close();
+      await fleet.clock.advance(STALE_MS);
+    }
+    expect(fleet.clock.pendingTimers).toBe(0);
   });
 
   it('does not use its own memory after its wall clock ran on while the other stood still', async () => {

@@ -20,6 +20,7 @@ class Sections {
   readonly #maxWeight: number;
   readonly #random: () => number;
   #windowMax = 0;
+  #newest: Item | undefined;
 
   constructor(maxWeight: number, share: number, sketch: FrequencySketch, random: () => number) {
     this.#maxWeight = maxWeight;
@@ -45,9 +46,16 @@ class Sections {
   add(slot: number, hash: number, weight: number): Item {
     const item: Item = { slot, hash, weight, section: 'window', uses: 0, isWatched: false };
     this.move(item, weight > 0 ? 'window' : 'pinned');
-    if (this.weight('window') > this.#windowMax && this.weight() <= this.#maxWeight)
-      this.move(this.#lastUnused('window')!, 'probation');
+    this.#newest = item;
+    if (this.weight('window') > this.#windowMax && this.weight() <= this.#maxWeight) {
+      const last = this.#lastUnused('window')!;
+      if (this.#fits(last)) this.move(last, 'probation');
+    }
     return item;
+  }
+
+  #fits({ weight }: Item): boolean {
+    return this.weight('probation') + this.weight('protected') + weight < this.#maxWeight - this.#windowMax + 1;
   }
 
   touch(item: Item): void {
@@ -69,7 +77,7 @@ class Sections {
   #lastUnused(section: Section): Item | undefined {
     for (let looks = 0; looks < 16; looks++) {
       const last = this.last(section);
-      if (!last || last.uses === 0) return last;
+      if (!last || (last.uses === 0 && (last !== this.#newest || looks === 0))) return last;
       this.sketch.add(last.hash, last.uses);
       last.uses = 0;
       this.touch(last);
@@ -89,7 +97,7 @@ class Sections {
   #leaver(): Item | undefined {
     for (let moves = 1; this.weight('window') > this.#windowMax; moves++) {
       const last = this.#lastUnused('window')!;
-      if (moves === 4 || this.weight('window') - last.weight <= this.#windowMax) return last;
+      if (moves === 4 || !this.#fits(last) || this.weight('window') - last.weight <= this.#windowMax) return last;
       this.move(last, 'probation');
     }
     return undefined;
@@ -140,7 +148,7 @@ class Sample {
       const victim = cache.victim();
       cache.items = cache.items.filter((item) => item !== victim);
     }
-    if (++this.#accesses % (4 * this.#capacity) !== 0) return undefined;
+    if (++this.#accesses % Math.max(64, 4 * this.#capacity) !== 0) return undefined;
     this.#scores = this.#scores.map((score, at) => score * 0.75 + this.#hits[at]!);
     this.#hits = SHARES.map(() => 0);
     const most = Math.max(...this.#scores);
@@ -206,7 +214,7 @@ export class PlainTinyLfu implements Evictor {
   victim(): number {
     if (!this.#sample) {
       const { items } = this.#sections;
-      this.#sample = new Sample(items.length, this.#bounds.random);
+      this.#sample = new Sample(items.length - 1, this.#bounds.random);
       for (const item of items) item.isWatched = this.#sample.has(item.hash);
     }
     return this.#sections.victim().slot;

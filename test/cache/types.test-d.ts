@@ -15,6 +15,8 @@ export const value: number | undefined = cache.get('k');
 export const loaded: Promise<number | undefined> = cache.getOrLoad('k');
 export const many: Promise<Map<string, LoadResult<number>>> = cache.getOrLoadMany(['k'], (keys) => keys.map(() => 1));
 export const memoized: Promise<number> = memoize((n: number) => n, { key: String, maxEntries: 1 })(1);
+const optional = memoize(async (n: number, _unit?: string) => n, { key: (n, unit) => `${n}${unit}`, maxEntries: 1 });
+export const shorter: Promise<number> = optional(1);
 export const partial: BatchLoader<string, number> = async () => new Map([['k', new Error('no')]]);
 export const cause: RemovalCause = 'evicted';
 createCache<string, number>({ maxWeight: 1, policy: tinyLfu(), weigher: (weight) => weight });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TierMessage } from '../../src/cache/index.ts';
+import { createCache, createTieredCache } from '../../src/cache/index.ts';
 import type { GlideSubscriptions, IoredisSubscriberLike } from '../../src/redis/index.ts';
 import {
   redisTier,
@@ -171,4 +172,16 @@ describe('redisTier', () => {
     ]);
     expect(redisTier(async () => []).partitions.map(({ subscribe }) => subscribe)).toEqual([undefined]);
   });
+});
+
+it('redisTier takes an answer that is none for a failure, rather than ask for ever', async () => {
+  for (const answer of ['OK', '', 5, {}, [], [1, 2, 3], ['epoch', 'x'], null, undefined]) {
+    let sent = 0;
+    const tier = redisTier(async () => (sent++, answer));
+    const cache = createTieredCache<string>({ l1: createCache({ maxEntries: 9 }), tier, ttlMs: 1000 });
+    expect(await cache.getOrLoad('a', async () => 'loaded')).toBe('loaded');
+    await expect(cache.set('a', 'b')).rejects.toThrow('Redis answered with no state of a tier');
+    await cache.close();
+    expect(sent).toBeLessThanOrEqual(4);
+  }
 });

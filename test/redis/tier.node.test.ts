@@ -165,6 +165,23 @@ describe.skipIf(!available)('redisTier', () => {
     listener.disconnect();
   });
 
+  it('is heard on the same channel where the client puts a prefix of its own before keys', async () => {
+    for (const keyPrefix of ['app:', '{app}:']) {
+      await server.send(['FLUSHALL']);
+      const [client, listener] = [new Redis(server.port, { keyPrefix }), new Redis(server.port, { keyPrefix })];
+      const [part] = redisTier(fromIoredis(client), { subscriber: subscriberFromIoredis(listener) }).partitions;
+      const changes: unknown[] = [];
+      const end = await part!.subscribe!(({ change }) => changes.push(change));
+      const caller = { member: 'm', token: 't' };
+      await part!.write(caller, 'a', false, undefined, { epoch: '', mark: 0 }, { timeoutMs: 5000 });
+      await part!.invalidate(caller, ['t'], false, { timeoutMs: 5000 });
+      await expect.poll(() => changes).toEqual(['a', ['t']]);
+      await end();
+      client.disconnect();
+      listener.disconnect();
+    }
+  });
+
   it('shares one subscription of an ioredis client among all who want the channel, and leaves none behind', async () => {
     const client = new Redis(server.port);
     const subscriber = subscriberFromIoredis(client);
