@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCache } from '../../src/cache/index.ts';
 import { consecutiveFailures, createCircuitBreaker } from '../../src/circuit-breaker/index.ts';
 import {
+  countEvents,
   countDecisions,
   observeBulkhead,
   observeCache,
@@ -169,6 +170,15 @@ describe('metrics of the OpenTelemetry SDK', () => {
       expect(pointsOf(metrics, 'holdfast.cache.requests')).toMatchObject({ 'users,hit': size });
       expect(pointsOf(metrics, 'holdfast.cache.entries')).toEqual({ users: size });
     }
+  });
+
+  it('the SDK exports what was counted between its last collection and the close', async () => {
+    await using otel = sdk();
+    const onEvent = countEvents(otel.meter, 'timeout', { name: 'job' });
+    onEvent({ type: 'timeout' });
+    onEvent[Symbol.dispose]();
+    for (let k = 0; k < 2; k++)
+      expect(pointsOf(await otel.collect(), 'holdfast.timeout.events')).toEqual({ 'job,timeout': 1 });
   });
 
   it('the SDK does not grow with 10 000 instances made and closed, nor reaches its limit', async () => {
