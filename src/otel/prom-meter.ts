@@ -27,8 +27,11 @@ export interface PromClient {
   readonly register: PromRegistry;
 }
 
+/** A second meter would make metrics of the same names, which a registry refuses. */
+const meters: WeakMap<PromRegistry, Meter> = /* @__PURE__ */ new WeakMap();
+
 /**
- * Makes a meter of prom-client, for all functions here that take one.
+ * Makes a meter of prom-client, for all functions here that take one. A registry has one: further calls answer the same.
  *
  * Metrics and labels are called as OpenTelemetry's rules for Prometheus have it: `_` for what is no letter or digit,
  * then the unit, then `_total`: `db_client_connection_wait_time_seconds`. Values are read when the registry is scraped;
@@ -50,6 +53,8 @@ export interface PromClient {
 export function promMeter(client: PromClient, registry: PromRegistry = client?.register): Meter {
   if (typeof client?.Gauge !== 'function') refuse('client', 'prom-client', client);
   if (typeof registry?.removeSingleMetric !== 'function') refuse('registry', 'a registry of prom-client', registry);
+  const known = meters.get(registry);
+  if (known) return known;
 
   const configured = (name: string, { unit, description, attributeNames }: InstrumentOptions, isTotal = false) => ({
     name: `${plain(name)}${UNITS[unit] ?? ''}${isTotal ? '_total' : ''}`,
@@ -75,21 +80,35 @@ export function promMeter(client: PromClient, registry: PromRegistry = client?.r
     };
 
   const createHistogram = (name: string, options: InstrumentOptions): Histogram => {
-    const buckets = options.advice?.explicitBucketBoundaries;
-    const metric = new client.Histogram({ ...configured(name, options), buckets } as never);
+    const configuration = { ...configured(name, options), buckets: options.advice?.explicitBucketBoundaries };
+    const make = (): PromHistogram => new client.Histogram(configuration as never);
+    const series = new Set<string>();
+    let metric: PromHistogram | undefined = make();
     return {
-      record: (value, attributes) => metric.observe(labels(attributes), value),
-      remove: (attributes) => metric.remove(labels(attributes)),
+      record(value, attributes) {
+        series.add(Object.values(attributes).join('\0'));
+        metric ??= make();
+        metric.observe(labels(attributes), value);
+      },
+      remove(attributes) {
+        metric?.remove(labels(attributes));
+        series.delete(Object.values(attributes).join('\0'));
+        if (series.size || !metric) return;
+        metric = undefined;
+        registry.removeSingleMetric(configuration.name);
+      },
     };
   };
 
-  return {
+  const meter: Meter = {
     createObservableCounter: observable(client.Counter, true),
     createObservableUpDownCounter: observable(client.Gauge, false),
     createObservableGauge: observable(client.Gauge, false),
     createHistogram,
     endsSeries: true,
   };
+  meters.set(registry, meter);
+  return meter;
 }
 
 /** What OpenTelemetry's rules put at the end for a unit; what is counted is left out. */

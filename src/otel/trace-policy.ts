@@ -103,8 +103,10 @@ export function tracePolicy(tracer: Tracer, options: TracePolicyOptions): Policy
 }
 
 /** What was bound, and by what: a span further inside binds it anew, or the operation would leave its span. */
-const bindings: WeakMap<Operation<unknown>, { readonly op: Operation<unknown>; readonly by: ContextManager }> =
-  /* @__PURE__ */ new WeakMap();
+const bindings: WeakMap<
+  Operation<unknown>,
+  { readonly op: Operation<unknown>; readonly by: ContextManager }
+> = /* @__PURE__ */ new WeakMap();
 
 /** The operation in the context that is active now, where that is known. */
 function boundTo(context: ContextManager | undefined, op: Operation<unknown>): Operation<unknown> {

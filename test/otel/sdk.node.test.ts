@@ -261,27 +261,30 @@ describe('spans of the OpenTelemetry SDK', () => {
     ['both', { context }, { context }],
     ['the outer one alone', { context }, {}],
     ['the inner one alone', {}, { context }],
-  ])('the innermost span is the parent of what the operation does, with the context for %s', async (_, outer, inner) => {
-    exporter.reset();
-    const policy = pipeline(
-      tracePolicy(tracer, { name: 'all', ...outer }),
-      retry({ maxAttempts: 2, backoff: () => 1 }),
-      tracePolicy(tracer, { name: 'attempt', ...inner }),
-    );
-    let calls = 0;
-    await policy.run(() => {
-      tracer.startActiveSpan(`query ${++calls}`, (span) => span.end());
-      if (calls === 1) throw new Error('down');
-    });
-    const spans = exporter.getFinishedSpans();
-    const parentOf = (name: string): string | undefined => {
-      const parent = spans.find((span) => span.name === name)?.parentSpanContext?.spanId;
-      const found = spans.find((span) => span.spanContext().spanId === parent);
-      return found && `${found.name} ${found.attributes['holdfast.attempt']}`;
-    };
-    expect([parentOf('query 1'), parentOf('query 2')]).toEqual(['attempt 1', 'attempt 2']);
-    expect(parentOf('attempt')).toBe('all 1');
-  });
+  ])(
+    'the innermost span is the parent of what the operation does, with the context for %s',
+    async (_, outer, inner) => {
+      exporter.reset();
+      const policy = pipeline(
+        tracePolicy(tracer, { name: 'all', ...outer }),
+        retry({ maxAttempts: 2, backoff: () => 1 }),
+        tracePolicy(tracer, { name: 'attempt', ...inner }),
+      );
+      let calls = 0;
+      await policy.run(() => {
+        tracer.startActiveSpan(`query ${++calls}`, (span) => span.end());
+        if (calls === 1) throw new Error('down');
+      });
+      const spans = exporter.getFinishedSpans();
+      const parentOf = (name: string): string | undefined => {
+        const parent = spans.find((span) => span.name === name)?.parentSpanContext?.spanId;
+        const found = spans.find((span) => span.spanContext().spanId === parent);
+        return found && `${found.name} ${String(found.attributes['holdfast.attempt'])}`;
+      };
+      expect([parentOf('query 1'), parentOf('query 2')]).toEqual(['attempt 1', 'attempt 2']);
+      expect(parentOf('attempt')).toBe('all 1');
+    },
+  );
 
   it('spans are the parents of what their own operation does although another call made room for it, with the context', async () => {
     exporter.reset();
