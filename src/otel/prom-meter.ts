@@ -35,7 +35,8 @@ const meters: WeakMap<PromRegistry, Meter> = /* @__PURE__ */ new WeakMap();
  *
  * Metrics and labels are called as OpenTelemetry's rules for Prometheus have it: `_` for what is no letter or digit,
  * then the unit, then `_total`: `db_client_connection_wait_time_seconds`. Values are read when the registry is scraped;
- * a series ends with the last observation that shows it, a metric with its last series.
+ * a series ends with the last observation that shows it, a metric with its last series. Where prom-client brings the
+ * workers of a cluster together, levels and totals add up, and of shares the highest is shown.
  *
  * @example
  * ```ts
@@ -64,9 +65,9 @@ export function promMeter(client: PromClient, registry: PromRegistry = client?.r
   });
 
   const observable =
-    (Metric: PromClient['Gauge'], isTotal: boolean) =>
+    (Metric: PromClient['Gauge'], isTotal: boolean, aggregator: 'sum' | 'max' = 'sum') =>
     (name: string, options: InstrumentOptions): Observable => {
-      const configuration = configured(name, options, isTotal);
+      const configuration = { ...configured(name, options, isTotal), aggregator };
       return {
         addCallback(callback): void {
           const collect = function (this: PromNumber): void {
@@ -103,7 +104,7 @@ export function promMeter(client: PromClient, registry: PromRegistry = client?.r
   const meter: Meter = {
     createObservableCounter: observable(client.Counter, true),
     createObservableUpDownCounter: observable(client.Gauge, false),
-    createObservableGauge: observable(client.Gauge, false),
+    createObservableGauge: observable(client.Gauge, false, 'max'),
     createHistogram,
     endsSeries: true,
   };

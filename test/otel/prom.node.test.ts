@@ -8,6 +8,7 @@ import {
   observeCache,
   observeCircuitBreaker,
   observePool,
+  observeThrottle,
   promMeter,
 } from '../../src/otel/index.ts';
 import { createBulkhead } from '../../src/policy/index.ts';
@@ -96,6 +97,21 @@ describe('prom-client', () => {
     expect((await registry.metrics()).trim()).toBe('');
     await lend('one');
     expect(await count('one')).toBe('1');
+  });
+
+  it('the workers of a cluster add up, and the highest of their shares is shown', async () => {
+    const registries = [0.2, 0.7].map((rejectProbability) => {
+      const registry = new client.Registry();
+      const meter = promMeter(client, registry);
+      observeThrottle(meter, { rejectProbability }, { name: 'search' });
+      observeBulkhead(meter, { stats: () => ({ inFlight: 2, queued: 1, rejected: 3 }) }, { name: 'reports' });
+      return registry;
+    });
+    const workers = await Promise.all(registries.map((registry) => registry.getMetricsAsJSON()));
+    const text = await client.AggregatorRegistry.aggregate(workers).metrics();
+    expect(text.match(/^\w+(?=\{)|(?<=\} ).+$/gm)?.join(' ')).toBe(
+      'holdfast_throttle_reject_probability_ratio 0.7 holdfast_bulkhead_in_flight 4 holdfast_bulkhead_queued 2 holdfast_bulkhead_rejected_total 6',
+    );
   });
 
   it('a registry has one meter, whoever asks for it', async () => {
