@@ -1,5 +1,5 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, posix } from 'node:path';
 import { filesUnder, root } from './build.ts';
 import { entryPoints } from './entry-points.ts';
 
@@ -30,8 +30,8 @@ function pageOf(path: string): Page {
   return { path, title: heading ?? title ?? basename(path, '.md'), about: about.replace(/:$/, '.'), text };
 }
 
-/** Where a page lies in the site. */
-const placeOf = (path: string): string => `text/${path.replace(/^docs\//, '')}`;
+/** Where a page lies in the site: as in the repository, so that links between pages hold. */
+const placeOf = (path: string): string => `text/${path}`;
 
 /**
  * Writes `llms.txt`, an index for language models after llmstxt.org, `llms-full.txt`, all guides and the signatures of
@@ -69,7 +69,8 @@ export function writeLlms(folder: string): void {
   );
   writeFileSync(join(folder, 'llms-full.txt'), [...texts, ...api].join('\n'));
 
-  for (const { path } of parts.flatMap(([, pages]) => pages)) copy(path, join(folder, placeOf(path)));
+  const copied = new Set<string>();
+  for (const { path } of parts.flatMap(([, pages]) => pages)) copyWithLinks(path, folder, copied);
   for (const { name, path } of reports) copy(path, join(folder, 'text/api', `${name}.api.md`));
 }
 
@@ -77,6 +78,19 @@ export function writeLlms(folder: string): void {
 function signaturesIn(report: string): string {
   const [, code = ''] = /^(```ts\n[^]*?^```)$/m.exec(report) ?? [];
   return `${code.replaceAll(/^\/\/ (?:@public.*|\(undocumented\)|\(No @.*)\n/gm, '').replaceAll(/\n{2,}/g, '\n\n')}\n`;
+}
+
+/** Copies a page, and what it leads to within the repository. */
+function copyWithLinks(path: string, folder: string, copied: Set<string>): void {
+  if (copied.has(path)) return;
+  copied.add(path);
+  copy(path, join(folder, placeOf(path)));
+  if (!path.endsWith('.md')) return;
+  const text = readFileSync(join(root, path), 'utf8').replaceAll(/^```[^]*?^```$/gm, '');
+  for (const [, target] of text.matchAll(/\]\(([\w./-]+)(?:#[^)]*)?\)/g)) {
+    const next = posix.join(posix.dirname(path), target!);
+    if (!target!.startsWith('/') && existsSync(join(root, next))) copyWithLinks(next, folder, copied);
+  }
 }
 
 function copy(from: string, to: string): void {

@@ -24,8 +24,12 @@ const { values: options, positionals } = parseArgs({
   options: { fix: { type: 'boolean', default: false } },
 });
 
+const unknown = positionals.filter((area) => !areas().has(area));
 const reason = whyNoInstructions();
-if (reason === undefined) await main();
+if (unknown.length > 0) {
+  console.error(`no such area: ${unknown.join(', ')}; there are ${[...areas().keys()].join(', ')}`);
+  process.exitCode = 2;
+} else if (reason === undefined) await main();
 else {
   console.log(`instructions: skipped: ${reason}`);
   if (process.env['CI'] === 'true') process.exitCode = 1;
@@ -51,6 +55,7 @@ async function main(): Promise<void> {
     const counted = await countArea(area);
     failures += compare(area, counted, committed.cases[area] ?? {});
     if (Object.keys(counted).length > 0) cases[area] = counted;
+    else delete cases[area];
   }
   if (options.fix) writeFileSync(path, `${JSON.stringify({ node, cases }, null, 2)}\n`);
   else if (failures > 0) {
@@ -87,21 +92,20 @@ function oursOf({ subjects }: LoopCase): LoopCase['subjects'] {
   return main.length > 0 ? main : subjects.filter(({ name }) => /^(?:holdfast|diagnostics)\b/.test(name));
 }
 
-/** Says of each case how it stands, and how many failed. */
+/** Says of each case how it stands, and how many failed. Where they are written anew, none fails: what is different is said. */
 function compare(area: string, counted: Record<string, number>, committed: Readonly<Record<string, number>>): number {
   let failures = 0;
+  const say = (isWrong: boolean, text: string): void => {
+    if (isWrong) failures++;
+    console.log(`${!isWrong ? 'ok     ' : options.fix ? 'changed' : 'FAILED '} ${area}: ${text}`);
+  };
   for (const [name, count] of Object.entries(counted)) {
     const before = committed[name];
     const change = before === undefined ? Infinity : count / before - 1;
-    const isMore = change > TOLERANCE;
-    if (isMore) failures++;
     const share = before === undefined ? 'not committed' : `${(change * 100).toFixed(1)} % against ${before}`;
-    console.log(`${isMore ? 'FAILED' : 'ok    '} ${area}: ${name}: ${count} instructions, ${share}`);
+    say(change > TOLERANCE, `${name}: ${count} instructions, ${share}`);
   }
-  for (const name of Object.keys(committed)) {
-    if (name in counted) continue;
-    failures++;
-    console.log(`FAILED ${area}: ${name}: committed, and no longer a hot case`);
-  }
+  for (const name of Object.keys(committed))
+    if (!(name in counted)) say(true, `${name}: committed, and no longer a hot case`);
   return failures;
 }

@@ -2,18 +2,23 @@ import { amount } from './table.ts';
 import type { Row, SubjectResult } from './stats.ts';
 
 const WIDTH = 720;
-const LABEL = 250;
+const LABEL = 296;
 const BAR = 330;
 const LINE = 18;
 
-/* Ours stands out by colour and weight, not by colour alone. */
+/*
+ * Ours stands out by colour and weight, not by colour alone. The paper is drawn too: the page around may be light while
+ * the system is dark, and the other way round.
+ */
 const STYLE = `
+  .paper { fill: #ffffff; }
   text { font: 12px system-ui, sans-serif; fill: #1f2328; }
   .title { font-weight: 600; }
   .unit { fill: #59636e; }
   .ours { fill: #0969da; } .peer { fill: #8c959f; } .limit { fill: #c9a26d; }
   .own { font-weight: 600; }
   @media (prefers-color-scheme: dark) {
+    .paper { fill: #0d1117; }
     text { fill: #e6edf3; }
     .unit { fill: #9198a1; }
     .ours { fill: #4493f8; } .peer { fill: #656c76; } .limit { fill: #8a6d3b; }
@@ -39,6 +44,7 @@ export function barChart(title: string, rows: readonly Row[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" width="${WIDTH}" height="${y}" role="img" aria-label="${escaped(title)}">
 <style>${STYLE}
 </style>
+<rect class="paper" width="${WIDTH}" height="${y}" rx="6"/>
 <text class="title" x="8" y="20">${escaped(title)}</text>
 <text class="unit" x="8" y="36">Median time per call, less is better. Each group has its own scale.</text>
 ${groups.join('\n')}
@@ -59,7 +65,8 @@ function bar(subject: SubjectResult, unit: string, longest: number, y: number): 
 }
 
 function kindOf(name: string): 'ours' | 'limit' | 'peer' {
-  if (name.startsWith('holdfast')) return 'ours';
+  // Where all subjects are of this library, ours are those that do what the case is about.
+  if (/^(?:holdfast|diagnostics|otel|tracePolicy)\b/.test(name)) return 'ours';
   return name.startsWith('limit') || name === 'raw call' ? 'limit' : 'peer';
 }
 

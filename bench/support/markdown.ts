@@ -26,14 +26,23 @@ function instructions(counted: AreaResults): string[] {
 
 function provenance(results: AreaResults): string {
   const { area, commit, date, isCpuTime, isDirty, isQuick, machine, peers, rounds, rows } = results;
-  const named = rows.flatMap(({ caseName, about, subjects }) => [caseName, about, ...subjects.map(({ name }) => name)]);
   const versions = Object.entries(peers)
-    .filter(([name]) => named.some((text) => text.includes(name)))
+    .filter(([name]) => rows.some((row) => isNamed(name, row)))
     .map(([name, version]) => `${name} ${version}`);
   return [
     `Measured on ${date} at commit \`${commit}\`${isDirty ? ' with changes' : ''}, Node ${machine.node} (V8 ${machine.v8}), ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.os}; ${rounds} rounds of fresh, interleaved processes${isQuick ? ', **a quick run: not to be quoted**' : ''}${isCpuTime ? '. Times are processor time of the main thread, because the machine had other work' : ''}.`,
-    `Peers: ${versions.join(', ')}. To repeat: \`npm run bench ${isCpuTime ? '-- --cpu-time ' : ''}${area}\`, then \`node bench/render.ts\`.`,
+    `${versions.length > 0 ? `Peers: ${versions.join(', ')}. ` : ''}To repeat: \`npm run bench ${isCpuTime ? '-- --cpu-time ' : ''}${area}\`, then \`node bench/render.ts\`.`,
   ].join(' ');
+}
+
+/** Packages that are called by a word: in what is said of a case, it is the word. */
+const WORDS: ReadonlySet<string> = new Set(['limiter', 'postgres']);
+
+/** Whether a package takes part in a case, or is spoken of. */
+function isNamed(name: string, { caseName, about, subjects }: Row): boolean {
+  const whole = new RegExp(`(?<![\\w@/-])${name.replaceAll('.', '[.]')}(?![\\w/-])`);
+  const texts = WORDS.has(name) ? [] : [caseName, about];
+  return [...texts, ...subjects.map((subject) => subject.name)].some((text) => whole.test(text));
 }
 
 function table(rows: readonly Row[]): string {

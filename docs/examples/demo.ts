@@ -28,7 +28,11 @@ const demo = Object.hasOwn(demos, name) ? demos[name] : undefined;
 
 if (demo) {
   const { main } = await demo();
-  process.exitCode = await main(isNamed ? rest : process.argv.slice(2));
+  const args = isNamed ? rest : process.argv.slice(2);
+  if (main.length === 0 && args.length > 0) {
+    console.error(`the demo ${name} has no options; docs/examples/README.md says what it shows`);
+    process.exitCode = args.some((arg) => arg === '--help' || arg === '-h') ? 0 : 2;
+  } else process.exitCode = await main(args);
 } else {
   console.error(`no demo is called ${JSON.stringify(name)}; there is: ${Object.keys(demos).join(', ')}`);
   process.exitCode = 2;

@@ -20,7 +20,7 @@ export interface Metric extends InstrumentOptions {
 interface Series {
   readonly attributes: Attributes;
   readonly reads: Set<() => number>;
-  /** Of a total: what those counted that have been closed. */
+  /** Of a total: what those counted that have been closed. 0 of all others. */
   past: number;
   /** Whether a last value is still to be shown. */
   isEnding: boolean;
@@ -71,10 +71,11 @@ export class Instrument {
   }
 
   #end(key: string, series: Series): void {
-    // A meter that keeps what it was shown would keep an alert up: levels say goodbye, and totals go on if they come back.
-    series.isEnding = !this.#endsSeries && this.#kind !== 'total';
-    if (this.#endsSeries) this.#series.delete(key);
-    if (!series.isEnding) this.#rest();
+    // A meter that keeps what it was shown would keep an alert up, and not know what was counted since it last looked.
+    series.isEnding = !this.#endsSeries;
+    if (series.isEnding) return;
+    this.#series.delete(key);
+    this.#rest();
   }
 
   #rest(): void {
@@ -98,10 +99,12 @@ export class Instrument {
   readonly #observe = (result: ObservableResult): void => {
     this.#isObserving = true;
     for (const [key, series] of this.#series) {
-      const value = series.isEnding ? 0 : this.#valueOf(series);
+      const value = series.isEnding ? series.past : this.#valueOf(series);
       if (value !== undefined) guarded(undefined, () => result.observe(value, series.attributes));
       if (!series.isEnding) continue;
-      this.#series.delete(key);
+      series.isEnding = false;
+      // A total goes on from there if its name comes back.
+      if (this.#kind !== 'total') this.#series.delete(key);
       this.#rest();
     }
     this.#isObserving = false;

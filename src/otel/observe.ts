@@ -105,7 +105,7 @@ export function observeCache(
     total('requests', '{request}', requests, () => cache.stats().misses, { result: 'miss' }),
     total('requests', '{request}', requests, () => cache.stats().staleHits, { result: 'stale' }),
     level('entries', '{entry}', 'Entries that are kept.', () => cache.stats().size),
-    level('weight', '1', 'Weight of all entries.', () => cache.stats().weight),
+    level('weight', '{weight}', 'Weight of all entries.', () => cache.stats().weight),
     total('loads', '{load}', 'Loads that were started.', () => cache.stats().loads),
     total('load_failures', '{load}', 'Loads that failed.', () => cache.stats().loadFailures),
     level('loading', '{load}', 'Loads that are under way.', () => cache.stats().loading),

@@ -27,12 +27,16 @@ export interface PromClient {
   readonly register: PromRegistry;
 }
 
+/** A second meter would make metrics of the same names, which a registry refuses. */
+const meters: WeakMap<PromRegistry, Meter> = /* @__PURE__ */ new WeakMap();
+
 /**
- * Makes a meter of prom-client, for all functions here that take one.
+ * Makes a meter of prom-client, for all functions here that take one. A registry has one: further calls answer the same.
  *
  * Metrics and labels are called as OpenTelemetry's rules for Prometheus have it: `_` for what is no letter or digit,
  * then the unit, then `_total`: `db_client_connection_wait_time_seconds`. Values are read when the registry is scraped;
- * a series ends with the last observation that shows it, a metric with its last series.
+ * a series ends with the last observation that shows it, a metric with its last series. Where prom-client brings the
+ * workers of a cluster together, levels and totals add up, and of shares the highest is shown.
  *
  * @example
  * ```ts
@@ -50,6 +54,8 @@ export interface PromClient {
 export function promMeter(client: PromClient, registry: PromRegistry = client?.register): Meter {
   if (typeof client?.Gauge !== 'function') refuse('client', 'prom-client', client);
   if (typeof registry?.removeSingleMetric !== 'function') refuse('registry', 'a registry of prom-client', registry);
+  const known = meters.get(registry);
+  if (known) return known;
 
   const configured = (name: string, { unit, description, attributeNames }: InstrumentOptions, isTotal = false) => ({
     name: `${plain(name)}${UNITS[unit] ?? ''}${isTotal ? '_total' : ''}`,
@@ -59,9 +65,9 @@ export function promMeter(client: PromClient, registry: PromRegistry = client?.r
   });
 
   const observable =
-    (Metric: PromClient['Gauge'], isTotal: boolean) =>
+    (Metric: PromClient['Gauge'], isTotal: boolean, aggregator: 'sum' | 'max' = 'sum') =>
     (name: string, options: InstrumentOptions): Observable => {
-      const configuration = configured(name, options, isTotal);
+      const configuration = { ...configured(name, options, isTotal), aggregator };
       return {
         addCallback(callback): void {
           const collect = function (this: PromNumber): void {
@@ -75,21 +81,35 @@ export function promMeter(client: PromClient, registry: PromRegistry = client?.r
     };
 
   const createHistogram = (name: string, options: InstrumentOptions): Histogram => {
-    const buckets = options.advice?.explicitBucketBoundaries;
-    const metric = new client.Histogram({ ...configured(name, options), buckets } as never);
+    const configuration = { ...configured(name, options), buckets: options.advice?.explicitBucketBoundaries };
+    const make = (): PromHistogram => new client.Histogram(configuration as never);
+    const series = new Set<string>();
+    let metric: PromHistogram | undefined = make();
     return {
-      record: (value, attributes) => metric.observe(labels(attributes), value),
-      remove: (attributes) => metric.remove(labels(attributes)),
+      record(value, attributes) {
+        series.add(Object.values(attributes).join('\0'));
+        metric ??= make();
+        metric.observe(labels(attributes), value);
+      },
+      remove(attributes) {
+        metric?.remove(labels(attributes));
+        series.delete(Object.values(attributes).join('\0'));
+        if (series.size || !metric) return;
+        metric = undefined;
+        registry.removeSingleMetric(configuration.name);
+      },
     };
   };
 
-  return {
+  const meter: Meter = {
     createObservableCounter: observable(client.Counter, true),
     createObservableUpDownCounter: observable(client.Gauge, false),
-    createObservableGauge: observable(client.Gauge, false),
+    createObservableGauge: observable(client.Gauge, false, 'max'),
     createHistogram,
     endsSeries: true,
   };
+  meters.set(registry, meter);
+  return meter;
 }
 
 /** What OpenTelemetry's rules put at the end for a unit; what is counted is left out. */

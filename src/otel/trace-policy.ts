@@ -44,12 +44,16 @@ export interface TracePolicyOptions {
 /** `SpanStatusCode.ERROR`. */
 const ERROR = 2;
 
+/** The convention's word for an error that has no name. */
+const OTHER = '_OTHER';
+
 /**
  * Creates a policy that makes a span for each call that passes, as the active one for all that is inside it.
  *
  * Attributes: `holdfast.attempt`; at the end `holdfast.outcome`: `success`, `failure`, `rejected` (turned away before
- * the operation started), `aborted` (by the caller; no error of the span); and `error.type` for a failure or rejection:
- * the `code` of the error, else its `name`. No message becomes part of a span.
+ * the operation started), `aborted` (by whoever called: the caller, or a timeout or hedge around it; no error of the
+ * span); and `error.type` for a failure or rejection: the `code` of the error, else its `name`. No message becomes part
+ * of a span.
  *
  * Around a retry it makes one span for all attempts, inside it one for each. Costs a span and a promise per call. A
  * tracer that throws is reported and changes nothing.
@@ -98,9 +102,21 @@ export function tracePolicy(tracer: Tracer, options: TracePolicyOptions): Policy
   });
 }
 
+/** What was bound, and by what: a span further inside binds it anew, or the operation would leave its span. */
+const bindings: WeakMap<
+  Operation<unknown>,
+  { readonly op: Operation<unknown>; readonly by: ContextManager }
+> = /* @__PURE__ */ new WeakMap();
+
 /** The operation in the context that is active now, where that is known. */
 function boundTo(context: ContextManager | undefined, op: Operation<unknown>): Operation<unknown> {
-  return context ? guarded(op, () => context.bind(context.active() as never, op)) : op;
+  const { op: own, by = context } = bindings.get(op) ?? { op };
+  if (!by) return op;
+  return guarded(op, () => {
+    const bound = by.bind(by.active() as never, own);
+    if (bound !== own) bindings.set(bound, { op: own, by });
+    return bound;
+  });
 }
 
 type CallOutcome = 'success' | 'failure' | 'rejected';
@@ -111,18 +127,20 @@ function outcomeOf(isOk: boolean, result: unknown): CallOutcome {
 }
 
 function finish(span: Span, outcome: CallOutcome | 'aborted', result: unknown): void {
-  span.setAttribute('holdfast.outcome', outcome);
-  if (outcome === 'failure' || outcome === 'rejected') {
-    span.setAttribute('error.type', errorType(result));
-    span.setStatus({ code: ERROR });
+  try {
+    span.setAttribute('holdfast.outcome', outcome);
+    if (outcome === 'failure' || outcome === 'rejected') {
+      span.setAttribute('error.type', guarded(OTHER, errorType, result));
+      span.setStatus({ code: ERROR });
+    }
+  } finally {
+    span.end();
   }
-  span.end();
 }
 
 /** What may be an attribute of an error: its code where that is a word, else its name. */
 function errorType(error: unknown): string {
   const { code, name } = Object(error) as { readonly code?: unknown; readonly name?: unknown };
   if (typeof code === 'string' && /^[A-Z]\w{0,63}$/.test(code)) return code;
-  // `_OTHER` is the convention's word for what has no name.
-  return typeof name === 'string' && /^[A-Z]\w{0,63}$/i.test(name) ? name : '_OTHER';
+  return typeof name === 'string' && /^[A-Z]\w{0,63}$/i.test(name) ? name : OTHER;
 }

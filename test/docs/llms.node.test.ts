@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { filesUnder, root } from '../../.ci/build.ts';
 import { entryPoints } from '../../.ci/entry-points.ts';
@@ -17,7 +17,7 @@ describe('llms.txt', () => {
   it('names every guide and the signatures of every entry point, each with a sentence', () => {
     const named = [...index.matchAll(/^- \[(.+)\]\((.+)\): (.+)$/gm)].map(([, , target, about]) => ({ target, about }));
     const wanted = [
-      ...pages.map((path) => `text/${path.replace('docs/', '')}`),
+      ...pages.map((path) => `text/${path}`),
       ...Object.keys(entryPoints).flatMap((name) => (name === 'index' ? [] : [`text/api/${name}.api.md`])),
     ];
     expect(named.map(({ target }) => target)).toEqual(expect.arrayContaining(wanted));
@@ -26,7 +26,22 @@ describe('llms.txt', () => {
 
   it('leads to files that are there', () => {
     expect(checkLinks(folder).problems).toEqual([]);
-    expect(existsSync(join(folder, 'text/guides/cache.md'))).toBe(true);
+    expect(existsSync(join(folder, 'text/docs/guides/cache.md'))).toBe(true);
+  });
+
+  it('leads to pages whose links hold', () => {
+    const texts = readdirSync(join(folder, 'text'), { recursive: true, encoding: 'utf8' }).filter((path) =>
+      path.endsWith('.md'),
+    );
+    const links = texts.flatMap((path) => {
+      const text = readFileSync(join(folder, 'text', path), 'utf8').replaceAll(/^```[^]*?^```$/gm, '');
+      const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!.split('#')[0]!);
+      return targets.filter((target) => target !== '' && !/^(?:https?:|\/)/.test(target)).map((to) => ({ path, to }));
+    });
+    expect(links.length).toBeGreaterThan(100);
+    const isBroken = ({ path, to }: (typeof links)[number]): boolean =>
+      !existsSync(join(folder, 'text', dirname(path), to));
+    expect(links.filter(isBroken)).toEqual([]);
   });
 });
 

@@ -85,6 +85,10 @@ describe('events', () => {
     onEvent[Symbol.dispose]();
     for (const policy of policies) await policy.runOutcome(fail);
     onEvent({ type: 'new' });
+    expect(collect()).toEqual({
+      'holdfast.retry.events{hosts,retry}': 2,
+      'holdfast.retry.events{hosts,give-up,max-attempts}': 2,
+    });
     expect(collect()).toEqual({});
   });
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import client from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { createCache } from '../../src/cache/index.ts';
@@ -58,15 +58,35 @@ async function showAll(meter: Meter): Promise<void> {
   countEvents(meter, 'saga', { name })({ type: 'happened', name: 'order' } as never);
 }
 
+const rules = /```yaml\n([^]*?)```/.exec(read('operations/observability.md'))![1]!;
+
 describe('the papers', () => {
   it('alert on metrics and labels that there are', async () => {
     const registry = new client.Registry();
     await showAll(promMeter(client, registry));
     const shown = await registry.metrics();
-    const rules = /```yaml\n([^]*?)```/.exec(read('operations/observability.md'))![1]!;
     const names = [...new Set(rules.match(/\b(?:holdfast|db_client)_\w+/g))];
     expect(names.length).toBeGreaterThan(30);
     expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(shown))).toEqual([]);
+  });
+
+  it('alert on events and reasons that there are', () => {
+    const api = new URL('../../.ci/api/', import.meta.url);
+    const reports = readdirSync(api).map((file) => readFileSync(new URL(file, api), 'utf8'));
+    const words = [...rules.matchAll(/_(?:event|reason)=~?"([^"]+)"/g)].flatMap(([, value]) => value!.split('|'));
+    expect(words.length).toBeGreaterThan(6);
+    const isKnown = (word: string): boolean => reports.some((report) => report.includes(`'${word}'`));
+    expect(words.filter((word) => !isKnown(word))).toEqual([]);
+  });
+
+  it('alert on the first event too, which makes a series and is no increase of one', () => {
+    const alerts = rules.split('- alert: ').slice(1);
+    const single = alerts.filter((rule) => /increase\(holdfast_\w+_events_total/.test(rule) && rule.includes('> 0'));
+    expect(single.length).toBeGreaterThan(3);
+    for (const rule of single) {
+      const [, selector, window] = /increase\((\S+)\[(\w+)\]\)/.exec(rule)!;
+      expect(rule).toContain(`(${selector} unless ${selector} offset ${window}) > 0`);
+    }
   });
 
   it('list every metric, with its unit', async () => {

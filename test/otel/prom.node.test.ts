@@ -8,6 +8,7 @@ import {
   observeCache,
   observeCircuitBreaker,
   observePool,
+  observeThrottle,
   promMeter,
 } from '../../src/otel/index.ts';
 import { createBulkhead } from '../../src/policy/index.ts';
@@ -71,10 +72,58 @@ describe('prom-client', () => {
     expect(text).not.toContain('"a"');
     expect(text).toContain('holdfast_bulkhead_in_flight{holdfast_bulkhead_name="b"} 0');
     bulkheads[1]!.close();
-    expect((await samples(registry)).length).toBe(0);
+    expect((await registry.metrics()).trim()).toBe('');
     // What comes back under a name starts anew.
     observeBulkhead(meter, createBulkhead({ maxConcurrent: 1 }), { name: 'a' });
     expect(await samples(registry)).toHaveLength(3);
+  });
+
+  it('a histogram comes back with its name, and stays as long as another name has values', async () => {
+    const registry = new client.Registry();
+    const meter = promMeter(client, registry);
+    const lend = async (name: string): Promise<Disposable> => {
+      const pool = createPool({ create: () => ({}), name });
+      const observation = observePool(meter, pool);
+      await pool.use(() => {});
+      return observation;
+    };
+    const count = async (name: string): Promise<string | undefined> =>
+      new RegExp(`use_time_seconds_count{.*"${name}"} (.*)`).exec(await registry.metrics())?.[1];
+    const one = await lend('one');
+    const two = await lend('two');
+    one[Symbol.dispose]();
+    expect([await count('one'), await count('two')]).toEqual([undefined, '1']);
+    two[Symbol.dispose]();
+    expect((await registry.metrics()).trim()).toBe('');
+    await lend('one');
+    expect(await count('one')).toBe('1');
+  });
+
+  it('the workers of a cluster add up, and the highest of their shares is shown', async () => {
+    const registries = [0.2, 0.7].map((rejectProbability) => {
+      const registry = new client.Registry();
+      const meter = promMeter(client, registry);
+      observeThrottle(meter, { rejectProbability }, { name: 'search' });
+      observeBulkhead(meter, { stats: () => ({ inFlight: 2, queued: 1, rejected: 3 }) }, { name: 'reports' });
+      return registry;
+    });
+    const workers = await Promise.all(registries.map((registry) => registry.getMetricsAsJSON()));
+    const text = await client.AggregatorRegistry.aggregate(workers).metrics();
+    expect(text.match(/^\w+(?=\{)|(?<=\} ).+$/gm)?.join(' ')).toBe(
+      'holdfast_throttle_reject_probability_ratio 0.7 holdfast_bulkhead_in_flight 4 holdfast_bulkhead_queued 2 holdfast_bulkhead_rejected_total 6',
+    );
+  });
+
+  it('a registry has one meter, whoever asks for it', async () => {
+    const registry = new client.Registry();
+    for (const name of ['a', 'b'])
+      observeCache(promMeter(client, registry), createCache<string, number>({ maxEntries: 1 }), { name });
+    const text = await registry.metrics();
+    expect(text.match(/holdfast_cache_weight{.*/g)).toEqual([
+      'holdfast_cache_weight{holdfast_cache_name="a"} 0',
+      'holdfast_cache_weight{holdfast_cache_name="b"} 0',
+    ]);
+    expect(promMeter(client, new client.Registry())).not.toBe(promMeter(client, registry));
   });
 
   it('prom-client does not grow with 10 000 instances made and closed', async () => {

@@ -1,21 +1,18 @@
-import { context, trace } from '@opentelemetry/api';
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { AggregationTemporality, DataPointType, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { MetricData } from '@opentelemetry/sdk-metrics';
-import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createCache } from '../../src/cache/index.ts';
 import { consecutiveFailures, createCircuitBreaker } from '../../src/circuit-breaker/index.ts';
 import {
   countDecisions,
+  countEvents,
   observeBulkhead,
   observeCache,
   observeCircuitBreaker,
   observePool,
-  tracePolicy,
 } from '../../src/otel/index.ts';
 import type { Meter } from '../../src/otel/index.ts';
-import { createBulkhead, pipeline, retry } from '../../src/policy/index.ts';
+import { createBulkhead } from '../../src/policy/index.ts';
 import { createPool } from '../../src/pool/index.ts';
 import { createRateLimiter, tokenBucket } from '../../src/rate-limit/index.ts';
 import { createVirtualClock } from '../../src/testing/index.ts';
@@ -171,6 +168,15 @@ describe('metrics of the OpenTelemetry SDK', () => {
     }
   });
 
+  it('the SDK exports what was counted between its last collection and the close', async () => {
+    await using otel = sdk();
+    const onEvent = countEvents(otel.meter, 'timeout', { name: 'job' });
+    onEvent({ type: 'timeout' });
+    onEvent[Symbol.dispose]();
+    for (let k = 0; k < 2; k++)
+      expect(pointsOf(await otel.collect(), 'holdfast.timeout.events')).toEqual({ 'job,timeout': 1 });
+  });
+
   it('the SDK does not grow with 10 000 instances made and closed, nor reaches its limit', async () => {
     await using otel = sdk();
     const sizes: number[] = [];
@@ -193,73 +199,4 @@ describe('metrics of the OpenTelemetry SDK', () => {
     const rest = pointsOf(await otel.collect(), 'holdfast.circuit_breaker.circuits');
     expect(new Set(Object.values(rest))).toEqual(new Set([0]));
   }, 60_000);
-});
-
-describe('spans of the OpenTelemetry SDK', () => {
-  const exporter = new InMemorySpanExporter();
-  const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
-  const tracer = provider.getTracer('test');
-
-  beforeAll(() => {
-    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  });
-  afterAll(async () => {
-    context.disable();
-    await provider.shutdown();
-  });
-
-  /** Parent of each span by name, `-` for none. */
-  function parents(): Record<string, string> {
-    const spans = exporter.getFinishedSpans();
-    const nameOf = (id: string | undefined): string =>
-      spans.find((span) => span.spanContext().spanId === id)?.name ?? '-';
-    return Object.fromEntries(spans.map((span) => [span.name, nameOf(span.parentSpanContext?.spanId)]));
-  }
-
-  it('spans are the active ones for all inside them, and children of the caller', async () => {
-    exporter.reset();
-    const policy = pipeline(
-      tracePolicy(tracer, { name: 'all' }),
-      retry({ maxAttempts: 2, backoff: () => 1 }),
-      tracePolicy(tracer, { name: 'attempt' }),
-    );
-    let calls = 0;
-    const outcome = await tracer.startActiveSpan('caller', async (caller) => {
-      const result = await policy.runOutcome(async () => {
-        await Promise.resolve();
-        tracer.startSpan('inside').end();
-        if (calls++ === 0) throw Object.assign(new Error('secret'), { code: 'ECONNRESET' });
-        return 'answer';
-      });
-      caller.end();
-      return result;
-    });
-    expect(outcome).toEqual({ ok: true, value: 'answer' });
-    expect(parents()).toEqual({ inside: 'attempt', attempt: 'all', all: 'caller', caller: '-' });
-    const [failed, again] = exporter.getFinishedSpans().filter(({ name }) => name === 'attempt');
-    expect(failed).toMatchObject({
-      status: { code: 2 },
-      attributes: { 'holdfast.attempt': 1, 'holdfast.outcome': 'failure', 'error.type': 'ECONNRESET' },
-    });
-    expect(again).toMatchObject({
-      status: { code: 0 },
-      attributes: { 'holdfast.attempt': 2, 'holdfast.outcome': 'success' },
-    });
-  });
-
-  it('spans are the parents of what their own operation does although another call made room for it, with the context', async () => {
-    exporter.reset();
-    const open = gate();
-    const bulkhead = createBulkhead({ maxConcurrent: 1, maxQueue: 10 });
-    const calls = ['a', 'b', 'c'].map((name) =>
-      pipeline(tracePolicy(tracer, { name, context }), bulkhead).run(async () => {
-        await open.promise;
-        tracer.startSpan(`inside ${name}`).end();
-      }),
-    );
-    open.open();
-    await Promise.all(calls);
-    expect(parents()).toEqual({ a: '-', b: '-', c: '-', 'inside a': 'a', 'inside b': 'b', 'inside c': 'c' });
-    expect(trace.getActiveSpan()).toBeUndefined();
-  });
 });

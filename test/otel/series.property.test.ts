@@ -11,7 +11,7 @@ interface Open {
   readonly observation: Observation;
 }
 
-/** What a meter must be shown: the sums of what is open, what closed ones counted, and one 0 at the end of a level. */
+/** What a meter must be shown: the sums of what is open, what closed ones counted, and once more at the end: 0 of levels. */
 class Model {
   readonly open: Open[] = [];
   readonly past = new Map<string, number>();
@@ -38,7 +38,7 @@ class Model {
 
   expected(): { queued: Record<string, number>; rejected: Record<string, number> } {
     const queued = new Map([...this.ending].map((name) => [name, 0]));
-    const rejected = new Map<string, number>();
+    const rejected = new Map([...this.ending].map((name) => [name, this.past.get(name) ?? 0]));
     for (const one of this.open) {
       queued.set(one.name, (queued.get(one.name) ?? 0) + one.queued);
       rejected.set(one.name, (rejected.get(one.name) ?? this.past.get(one.name) ?? 0) + one.rejected);

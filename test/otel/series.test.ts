@@ -51,6 +51,7 @@ describe('those of one name', () => {
     first.close();
     expect(rejected()).toEqual({ reports: 7 });
     second.close();
+    expect(rejected()).toEqual(endsSeries ? {} : { reports: 7 });
     expect(rejected()).toEqual({});
     observeBulkhead(meter, bulkheadWith({ rejected: 1 }), { name: 'reports' });
     // Where the meter has kept the series it goes on; where it has ended, a new one begins.
@@ -66,13 +67,17 @@ describe('those of one name', () => {
 });
 
 describe('the end', () => {
-  it('closing an observation ends its series, levels with a last 0 where the meter keeps what it was shown', async () => {
+  it('closing an observation ends its series, with a last look at totals and a last 0 of levels where the meter keeps what it was shown', async () => {
     const { meter, collect, callbacks } = fakeMeter();
     const observation = observeBulkhead(meter, bulkheadWith({ inFlight: 3, rejected: 4 }), { name: 'reports' });
     expect(callbacks()).toBe(3);
     observation.close();
     observation.close();
-    expect(collect()).toEqual({ 'holdfast.bulkhead.in_flight{reports}': 0, 'holdfast.bulkhead.queued{reports}': 0 });
+    expect(collect()).toEqual({
+      'holdfast.bulkhead.in_flight{reports}': 0,
+      'holdfast.bulkhead.queued{reports}': 0,
+      'holdfast.bulkhead.rejected{reports}': 4,
+    });
     await flush();
     expect(callbacks()).toBe(0);
     expect(collect()).toEqual({});

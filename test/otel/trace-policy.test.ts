@@ -43,6 +43,16 @@ function fakeTracer(...broken: string[]): { readonly tracer: Tracer; readonly sp
   return { tracer: { startActiveSpan } as Tracer, spans };
 }
 
+/** What is thrown and does not want to be looked at. */
+const hostile: unknown = new Proxy(
+  {},
+  {
+    get() {
+      throw new Error('no look inside');
+    },
+  },
+);
+
 const attemptsOf = (spans: readonly Recorded[]): unknown[] =>
   spans.map(({ attributes }) => attributes['holdfast.attempt']);
 
@@ -85,14 +95,22 @@ describe('a span', () => {
     expect(JSON.stringify(spans)).not.toContain('secret');
   });
 
-  it.each([undefined, null, 5, 'text', Object.create(null)])(
-    'a span has a type for whatever is thrown: %o',
+  it.each([undefined, null, 5, 'text', Object.create(null), hostile])(
+    'a span has a type for whatever is thrown, case %#',
     async (error) => {
+      vi.stubGlobal('reportError', () => {});
       const { tracer, spans } = fakeTracer();
       await tracePolicy(tracer, { name: 'x' }).runOutcome(() => Promise.reject(error as Error));
-      expect(spans[0]!.attributes['error.type']).toBe('_OTHER');
+      expect(spans).toMatchObject([{ attributes: { 'error.type': '_OTHER' }, status: 2, ends: 1 }]);
     },
   );
+
+  it.each(['setAttribute', 'setStatus'])('a span ends although its %s throws', async (method) => {
+    vi.stubGlobal('reportError', () => {});
+    const { tracer, spans } = fakeTracer(method);
+    await tracePolicy(tracer, { name: 'x' }).runOutcome(() => Promise.reject(new Error('down')));
+    expect(spans).toMatchObject([{ ends: 1 }]);
+  });
 
   it('a span of a call that its caller aborts is no error', async () => {
     const { tracer, spans } = fakeTracer();

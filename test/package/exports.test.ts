@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { filesUnder, root } from '../../.ci/build.ts';
 import { entryPoints } from '../../.ci/entry-points.ts';
@@ -52,6 +52,16 @@ describe('tarball', () => {
     expect(strangers).toEqual([]);
     expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md']));
     expect(files.filter((file) => /test|bench/.test(file) && !file.startsWith('dist/testing.'))).toEqual([]);
+  });
+
+  it('has maps that name no place of the machine it was built on', () => {
+    const maps = readdirSync(join(packageFolder(), 'dist')).filter((file) => file.endsWith('.map'));
+    expect(maps.length).toBeGreaterThan(50);
+    const places = maps.flatMap((name) => {
+      const { file, sources } = JSON.parse(readPackageFile(`dist/${name}`)) as { file: string; sources: string[] };
+      return [file, ...sources];
+    });
+    expect(places.filter((place) => isAbsolute(place))).toEqual([]);
   });
 });
 

@@ -51,7 +51,7 @@ export async function main(): Promise<number> {
     promises.promise(
       'and learns its keys from the others',
       isExpected && cache.repairs > 0,
-      `${cache.repairs} learnt, ${KEYS.length - after} lost`,
+      `${cache.repairs} learnt; ${KEYS.length - after} have to be loaded again, at most ${most}`,
     );
   } finally {
     for (const node of [...nodes, fourth]) await node.kill().catch(() => {});

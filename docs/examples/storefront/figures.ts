@@ -17,10 +17,10 @@ export function figuresOf(recording: Recording, messages: readonly Message[]): r
   const expired = ofType(messages, 'expired').reduce((sum, message) => sum + message.count, 0);
   const openings = ofType(messages, 'circuit').filter(({ to }) => to === 'open').length;
   return [
-    ['requests of the buyers, and failed', `${count(own.length)}, ${count(failed)}`],
+    ['requests of the buyers', `${count(own.length)}, ${count(failed)} of them failed`],
     ['pages p50 / p99, ms', quantiles(served.filter(({ kind }) => kind === 'page'))],
     ['checkouts p50 / p99, ms', quantiles(served.filter(({ kind }) => kind === 'checkout'))],
-    ['lookups in the database, for pages asked for', `${count(lookups)}, ${count(pages)}`],
+    ['lookups in the database', `${count(lookups)} for ${count(pages)} pages asked for`],
     ['buyers turned away by a page', count(turnedAway)],
     ['orders refused', reasons(refused.map(({ reason }) => reason?.replace(/ shop-\d > /, ' ') ?? 'unknown'))],
     ['sagas taken up again, after a death or a wait', count(times('resumed'))],

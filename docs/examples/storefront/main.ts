@@ -159,7 +159,8 @@ function printReport(terminal: Terminal, { recording, messages, judgements, figu
   terminal.print();
   for (const line of picture(terminal, recording, series)) terminal.print(line);
   terminal.print();
-  for (const [name, value] of figures) terminal.print(`  ${name.padEnd(44)}${value}`);
+  const width = Math.max(...figures.map(([name]) => name.length)) + 2;
+  for (const [name, value] of figures) terminal.print(`  ${name.padEnd(width)}${value}`);
   terminal.print();
   for (const line of verdicts(terminal, judgements)) terminal.print(line);
   const broken = judgements.filter(({ verdict }) => verdict === 'broken').length;

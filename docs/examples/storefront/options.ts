@@ -32,7 +32,8 @@ and ending the last orders come on top.
                    ${plants.join(', ')}
   --help           prints this
 
-Exit code: 0 when every promise was kept, 1 when one was broken, 2 on wrong usage.`;
+Exit code: 0 when every promise was kept, 1 when one was broken, 2 on wrong usage.
+There are other demos, each with a --help of its own: docs/examples/README.md.`;
 
 const boolean = { type: 'boolean', default: false } as const;
 

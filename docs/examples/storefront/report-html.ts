@@ -17,7 +17,7 @@ const PLOT = WIDTH - LEFT - 12;
 const CHART = 150;
 const ROW = 18;
 
-const STYLE = `:root{--bg:#fff;--fg:#1c2430;--dim:#5d6a7a;--line:#d5dbe3;--fault:#f6d9d5;--ok:#2c8a57;--wait:#c98a12;--bad:#c43d32;--old:#2f7fb5}
+const STYLE = `:root{--bg:#fff;--fg:#1c2430;--dim:#5d6a7a;--line:#d5dbe3;--fault:#f6d9d5;--ok:#237548;--wait:#c98a12;--bad:#c43d32;--old:#2f7fb5}
 @media (prefers-color-scheme:dark){:root{--bg:#12161c;--fg:#e4e9f0;--dim:#93a1b3;--line:#2d3743;--fault:#4a2522;--ok:#4fbf85;--wait:#e0ab45;--bad:#ef6a5e;--old:#62b0e8}}
 body{margin:0 auto;max-width:1000px;padding:24px 16px;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif}
 h1{font-size:22px;margin:0 0 4px}h2{font-size:16px;margin:28px 0 6px}p{color:var(--dim);margin:0 0 12px}
@@ -45,14 +45,14 @@ export function htmlReport(report: Report): string {
   ];
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escape(title)}</title><style>${STYLE}</style></head><body>
+<title>${escape(title)}</title><style>${STYLE}</style></head><body><main>
 <h1>${escape(title)}</h1><p>${escape(about)}</p>
-<h2>Requests a second</h2>${legend(asked)}${chart(series, phases, asked)}
-<h2>Orders a second</h2>${legend(ordered)}${chart(series, phases, ordered)}
+<h2>Requests a second</h2>${legend(asked)}${chart('Requests a second', series, phases, asked)}
+<h2>Orders a second</h2>${legend(ordered)}${chart('Orders a second', series, phases, ordered)}
 <h2>Circuits</h2>${bands(series, phases, circuits)}
 <h2>Promises</h2><table>${judgements.map(promiseRow).join('')}</table>
 <h2>Figures</h2><table>${figures.map(([name, value]) => `<tr><td>${escape(name)}</td><td>${escape(value)}</td></tr>`).join('')}</table>
-</body></html>
+</main></body></html>
 `;
 }
 
@@ -96,7 +96,7 @@ function timeAxis(series: Series, y: number): string {
 }
 
 /** Layers on top of each other, a column for each slice. */
-function chart(series: Series, phases: readonly PhaseRecord[], layers: readonly Layer[]): string {
+function chart(title: string, series: Series, phases: readonly PhaseRecord[], layers: readonly Layer[]): string {
   const sums = Array.from({ length: series.slices }, (_, k) =>
     layers.reduce((sum, [, , values]) => sum + values[k]!, 0),
   );
@@ -117,7 +117,8 @@ function chart(series: Series, phases: readonly PhaseRecord[], layers: readonly 
     return `<line class="axis" x1="${LEFT}" x2="${WIDTH - 12}" y1="${y}" y2="${y}"/><text x="${LEFT - 6}" y="${y}" text-anchor="end">${(most * share).toFixed(0)}</text>`;
   });
   const height = CHART + 48;
-  return `<div class="wide"><svg viewBox="0 0 ${WIDTH} ${height}" role="img">${faultBands(series, phases, CHART)}${scale.join('')}${columns.join('')}${timeAxis(series, height - 4)}</svg></div>`;
+  const drawn = `${faultBands(series, phases, CHART)}${scale.join('')}${columns.join('')}${timeAxis(series, height - 4)}`;
+  return picture(title, height, drawn);
 }
 
 /** A row for each circuit: nothing where it is closed. */
@@ -134,7 +135,14 @@ function bands(series: Series, phases: readonly PhaseRecord[], circuits: readonl
     return `<text class="strong" x="${LEFT - 6}" y="${y + 10}" text-anchor="end">${escape(name)}</text>${base}${cells.join('')}`;
   });
   const height = 40 + circuits.length * ROW + 20;
-  return `<div class="wide"><svg viewBox="0 0 ${WIDTH} ${height}" role="img">${faultBands(series, phases, circuits.length * ROW + 4)}${rows.join('')}${timeAxis(series, height - 4)}</svg></div>`;
+  const drawn = `${faultBands(series, phases, circuits.length * ROW + 4)}${rows.join('')}${timeAxis(series, height - 4)}`;
+  return picture('States of the circuits', height, drawn);
+}
+
+/** A drawing with a name, which scrolls by itself on a narrow screen, by keyboard too. */
+function picture(title: string, height: number, drawn: string): string {
+  const svg = `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${title}">${drawn}</svg>`;
+  return `<div class="wide" role="region" aria-label="${title}" tabindex="0">${svg}</div>`;
 }
 
 function promiseRow({ promise, verdict, detail }: Judgement): string {
