@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SagaRefusal, saga } from '../../src/saga/index.ts';
 import { gate } from '../support/gate.ts';
-import { LEASE_MS, bed, never, storeOf } from './kit.ts';
+import { LEASE_MS, bed, never, reports, storeOf } from './kit.ts';
 
 describe('a process that is late', () => {
   it('ends a saga as lost when the store refuses its write, and tells nobody that it has completed', async () => {
@@ -65,6 +65,25 @@ describe('a process that is late', () => {
     await own.pass(10);
     expect(own.events.map(({ type }) => type)).toEqual(['started', 'lost']);
     expect(calls).toBe(0);
+  });
+
+  it('is at no fault when a step fails after its lease, before any timer has fired', async () => {
+    const own = bed();
+    const reported = reports();
+    const slow = gate();
+    const def = saga('order').step('a', {
+      run: async () => {
+        await slow.promise;
+        throw new Error('no');
+      },
+    });
+    await own.runner([def]).start(def, undefined, { id: 'x' });
+    await own.pass(10);
+    own.clock.stall(LEASE_MS);
+    slow.open();
+    await own.pass(0);
+    expect(own.events.slice(0, 2).map(({ type }) => type)).toEqual(['started', 'lost']);
+    expect(reported).toEqual([]);
   });
 
   it('drives one suspect at a time', async () => {
