@@ -281,6 +281,8 @@ class Runner implements SagaRunner {
     const isSignalled = this.#signalled.delete(id) && !ending;
     // Or there is room for another one.
     if (isSignalled || this.#drives.size === this.#terms.concurrency - 1) this.#ticker.wake();
+    // Whoever waits for its result waits for the next look from now on, and the process with them.
+    else if (!ending) this.#ticker.schedule();
   }
 }
 
