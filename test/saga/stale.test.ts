@@ -121,6 +121,38 @@ describe('a process that is late', () => {
     expect(most).toBe(1);
   });
 
+  it('takes up no suspect beside a saga that has died twice itself, though that was none when it was taken up', async () => {
+    const own = bed();
+    const slow = gate();
+    const def = saga('order').step('a', { run: () => slow.promise });
+    const dies = async (ids: readonly string[], isLeft = false): Promise<string> => {
+      const worker = await own.store.enlist(LEASE_MS);
+      const any = { limit: 9, suspects: 9, suspectAfter: 9, held: undefined, isStuck: false };
+      await own.store.claim({ ...any, worker, ids, definitions: [def] });
+      if (!isLeft) await own.store.retire(worker);
+      return worker;
+    };
+    const first = await own.store.enlist(LEASE_MS);
+    const sagas = ['x', 'y'].map((id) => ({ id, name: def.name, version: 1, input: '1' }));
+    await own.store.create(first, sagas);
+    await own.store.retire(first);
+    await dies(['x', 'y']);
+    const other = await dies(['y'], true);
+    const runner = own.runner([def]);
+    void runner.work();
+    await own.pass(10);
+    await own.store.retire(other);
+    const resumed = (): unknown => own.events.flatMap((e) => (e.type === 'resumed' ? [[e.id, e.recoveries]] : []));
+    await own.pass(5000);
+    expect(resumed()).toEqual([['x', 2]]);
+    slow.open();
+    await own.pass(5000);
+    expect(resumed()).toEqual([
+      ['x', 2],
+      ['y', 3],
+    ]);
+  });
+
   it('hears of an event that is sent here at once', async () => {
     const own = bed();
     const def = saga('order').event('paid');
