@@ -63,9 +63,8 @@ export function attempt(
 
 /** Whether an attempt that ended with `error` may have done something. */
 export function leavesOpen({ scope, def, frame }: StepRun, error: unknown): boolean {
-  // The reason of the abort, passed on, may be a refusal: that of a sibling, or of whoever cancels.
-  if (scope?.aborted && error === scope.reason) return true;
-  if (error instanceof SerializationError || scope?.aborted) return !isRefusal(error);
+  // The reason of an abort, passed on, may be a refusal: that of a sibling, or of whoever cancels.
+  if (error instanceof SerializationError || scope?.aborted) return error === scope?.reason || !isRefusal(error);
   return guarded(true, def.isAmbiguous ?? frame.isAmbiguous ?? isAmbiguousError, error);
 }
 

@@ -64,7 +64,7 @@ export class SagaStuckError extends HoldfastError {
   readonly step: string;
 
   constructor(sagaId: string, step: string, cause: unknown) {
-    super('ERR_SAGA_STUCK', `saga ${sagaId} is stuck${step && ` at ${step}`}`, { cause });
+    super('ERR_SAGA_STUCK', `saga ${sagaId} is stuck at ${step}`, { cause });
     this.sagaId = sagaId;
     this.step = step;
   }
