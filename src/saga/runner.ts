@@ -199,9 +199,8 @@ class Runner implements SagaRunner {
     const { clock, store } = this.#terms;
     this.#drives.isHalted = true;
     this.#lives.end();
-    const looked = this.#ticker.end();
+    await this.#ticker.end();
     const worker = await this.#lives.last();
-    await looked;
     if (this.#drives.size > 0 && graceMs > 0 && worker) {
       let timer: TimerHandle;
       const grace = new Promise<void>((resolve) => (timer = clock.setTimeout(resolve, graceMs)));
