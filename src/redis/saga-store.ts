@@ -55,7 +55,7 @@ export interface RedisSagaStoreOptions {
 }
 
 /** A {@link SagaStore} without transactions for its users, hence without atomic steps. */
-export interface RedisSagaStore extends SagaStore<never> {
+export interface RedisSagaStore extends SagaStore {
   outbox: NonNullable<SagaStore['outbox']>;
   published: NonNullable<SagaStore['published']>;
 }

@@ -63,7 +63,8 @@ export function attempt(
 
 /** Whether an attempt that ended with `error` may have done something. */
 export function leavesOpen({ scope, def, frame }: StepRun, error: unknown): boolean {
-  if (error instanceof SerializationError || scope?.aborted) return !isRefusal(error);
+  // The reason of an abort, passed on, may be a refusal: that of a sibling, or of whoever cancels.
+  if (error instanceof SerializationError || scope?.aborted) return error === scope?.reason || !isRefusal(error);
   return guarded(true, def.isAmbiguous ?? frame.isAmbiguous ?? isAmbiguousError, error);
 }
 
@@ -84,5 +85,5 @@ export function delayOf(policy: RetryPolicy, n: number, random: Random): number 
 
 /** The wait that a function of the definition asks for; what lies in the past is none. */
 export function checkWait(what: string, ms: number): number {
-  return typeof ms === 'number' && !Number.isNaN(ms) ? ms : refuse(what, 'a number', ms);
+  return Number.isFinite(ms) ? ms : refuse(what, 'a number', ms);
 }

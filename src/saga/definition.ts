@@ -199,7 +199,7 @@ export interface Saga<I, R, Tx = unknown> extends AnySaga<Tx> {
     test: (state: SagaState<I, R>) => boolean,
     def: StepDef<I, R, T>,
   ): Saga<I, R & Partial<Record<N, T>>, Tx>;
-  /** Waits, however often the process is restarted meanwhile. */
+  /** Waits, however often the process is restarted meanwhile. What a function answers below 0 is no wait; what is no finite number fails the saga. */
   sleep(name: string, ms: number | ((state: SagaState<I, R>) => number)): Saga<I, R, Tx>;
   /** Waits for an event that `signal` of a runner sends under this name, or has sent. Needs a runner. */
   event<N extends string, P = unknown>(

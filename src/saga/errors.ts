@@ -60,7 +60,7 @@ export class SagaCompensatedError extends HoldfastError {
 /** Rejects who waits for a saga that can go neither on nor back without an operator. `cause` is the error that stopped it. */
 export class SagaStuckError extends HoldfastError {
   readonly sagaId: string;
-  /** The path of the step whose run, or whose compensation, is broken. */
+  /** The path of the step whose run, or whose compensation, is broken; empty when the saga brought down its workers. */
   readonly step: string;
 
   constructor(sagaId: string, step: string, cause: unknown) {

@@ -285,9 +285,9 @@ export class Execution implements Owner, Caller {
     let broken: Failure | undefined;
     for (let item = this.#done.pop(); item; item = this.#done.pop()) {
       const runs = 'length' in item ? item : [item instanceof StepRun ? item : doneRun(this, this.#frame, item)];
-      const undone = runs.length === 1 ? await undo(this, runs[0]!) : await undoAll(this, runs);
-      broken ??= undone;
-      if (undone && runs.some(({ def }) => def.onExhausted !== 'continue')) break;
+      const ends = runs.length === 1 ? [await undo(this, runs[0]!)] : await undoAll(this, runs);
+      broken ??= ends.find(Boolean);
+      if (runs.some(({ def }, k) => ends[k] && def.onExhausted !== 'continue')) break;
     }
     await journal?.finish(broken ? 'stuck' : 'compensated', broken);
     if (broken) throw new SagaStuckError(this.sagaId, broken.path, broken.error);

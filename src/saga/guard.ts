@@ -1,6 +1,7 @@
 import { SagaRefusal } from './errors.ts';
 import { checkTable, makeTable, purgeTable } from './participant-table.ts';
 import { deserialize, serialize } from './serializer.ts';
+import { checkText } from './text.ts';
 
 /** Runs one statement of PostgreSQL in the participant's transaction, with parameters $1, $2, ... */
 export type GuardQuery = (
@@ -86,6 +87,7 @@ export function guard(query: GuardQuery, options: GuardOptions = {}): Guard {
         'key text PRIMARY KEY, result text, is_undone bool NOT NULL, used_at timestamptz NOT NULL DEFAULT now()',
       ),
     once: async <T>(key: string, fn: () => T | PromiseLike<T>): Promise<T> => {
+      checkText('key', key);
       // Updated in vain where it is there: that answers the row, and as the last transaction left it.
       const [row] = await query(
         `INSERT INTO ${table} AS g (key, is_undone) VALUES ($1::text, false)
@@ -100,6 +102,7 @@ export function guard(query: GuardQuery, options: GuardOptions = {}): Guard {
       return deserialize(text) as T;
     },
     undo: async <T>(runKey: string, fn: (result: T) => unknown): Promise<void> => {
+      checkText('runKey', runKey);
       const [row] = await query(
         `INSERT INTO ${table} AS g (key, is_undone) VALUES ($1::text, true)
         ON CONFLICT (key) DO UPDATE SET is_undone = true, used_at = now() WHERE NOT g.is_undone RETURNING result`,

@@ -48,6 +48,8 @@ export class Lives {
   /** The present life; a new one when the last has ended. */
   async present(): Promise<Worker> {
     await this.initialized();
+    // Closed meanwhile: whoever closes has found no life to end, and there must be none after.
+    if (this.isClosed) throw new LeaseLostError();
     this.hasBegun = true;
     this.#worker ??= this.#enlist().catch((error: unknown) => {
       this.#worker = undefined;

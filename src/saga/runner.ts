@@ -199,9 +199,8 @@ class Runner implements SagaRunner {
     const { clock, store } = this.#terms;
     this.#drives.isHalted = true;
     this.#lives.end();
-    const looked = this.#ticker.end();
+    await this.#ticker.end();
     const worker = await this.#lives.last();
-    await looked;
     if (this.#drives.size > 0 && graceMs > 0 && worker) {
       let timer: TimerHandle;
       const grace = new Promise<void>((resolve) => (timer = clock.setTimeout(resolve, graceMs)));
@@ -281,6 +280,8 @@ class Runner implements SagaRunner {
     const isSignalled = this.#signalled.delete(id) && !ending;
     // Or there is room for another one.
     if (isSignalled || this.#drives.size === this.#terms.concurrency - 1) this.#ticker.wake();
+    // Whoever waits for its result waits for the next look from now on, and the process with them.
+    else if (!ending) this.#ticker.schedule();
   }
 }
 

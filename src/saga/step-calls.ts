@@ -64,6 +64,7 @@ export async function callStep(
     } catch (error) {
       if (journal?.isLost(error)) {
         spans?.attempted(run, 'lost', error);
+        journal.throwIfLost();
         throw error;
       }
       const isAmbiguous = !def.atomic && leavesOpen(run, error);
@@ -84,13 +85,15 @@ function throwIfAborted(caller: Caller, run: StepRun, scope: Scope | undefined):
   if (scope?.aborted) throw new Failure(caller.scope?.aborted ? '' : run.step, scope.reason);
 }
 
-/** Undoes what ran at the same time, at the same time; answers what went wrong first of all. */
-export async function undoAll(caller: Caller, runs: readonly StepRun[]): Promise<Failure | undefined> {
+/** Undoes what ran at the same time, at the same time; answers for each what went wrong for good. */
+export async function undoAll(caller: Caller, runs: readonly StepRun[]): Promise<(Failure | undefined)[]> {
   caller.groups++;
   const ends = await Promise.allSettled(runs.map((run) => undo(caller, run)));
   caller.groups--;
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  return ends.map((end) => (end as PromiseFulfilledResult<Failure | undefined>).value).find(Boolean);
+  return ends.map((end) => {
+    if (end.status === 'rejected') throw end.reason;
+    return end.value;
+  });
 }
 
 /** Answers what went wrong for good. */

@@ -176,6 +176,8 @@ export class Worker {
         if (error instanceof Refused) throw error;
         const failure = failed as { readonly error: unknown } | undefined;
         if (failure && !isFault(failure.error)) throw failure.error;
+        // A step has gone on past a statement that failed, and would do so each time (PostgreSQL: in_failed_sql_transaction).
+        if ((error as { readonly code?: unknown } | undefined)?.code === '25P02') throw error;
         onFault(error);
         await rest(clock, waitMs, this.scope);
         this.throwIfLost();

@@ -239,4 +239,32 @@ describe.skipIf(!available)('sagas in PostgreSQL', () => {
     expect([calls, (await server.query('SELECT id FROM ordered')).length]).toEqual([1, 0]);
     await runner.close();
   });
+
+  it('are told from failures: an atomic step that goes on past a wrong statement fails, unless it went back to before that', async () => {
+    for (const [id, isUndone] of [
+      ['lost', false],
+      ['kept', true],
+    ] as const) {
+      let calls = 0;
+      const step = saga(id).step('write', {
+        atomic: true,
+        run: async (_, tx: (text: string, params: readonly string[]) => PromiseLike<unknown>) => {
+          calls++;
+          await tx('INSERT INTO ordered VALUES ($1::text)', [id]);
+          await tx('SAVEPOINT before', []);
+          await Promise.resolve(tx('SELECT 1 / 0', [])).catch(() => undefined);
+          if (isUndone) await tx('ROLLBACK TO before', []);
+        },
+      });
+      const runner = createSagaRunner({ store: postgresSagaStore(client), sagas: [step] });
+      const result = (await runner.start(step, undefined, { id })).result();
+      if (isUndone) await result;
+      else await expect(result).rejects.toMatchObject({ code: 'ERR_SAGA_COMPENSATED', cause: { code: '25P02' } });
+      expect([calls, (await server.query(`SELECT id FROM ordered WHERE id = '${id}'`)).length]).toEqual([
+        1,
+        Number(isUndone),
+      ]);
+      await runner.close();
+    }
+  });
 });

@@ -14,7 +14,8 @@ import type {
   StoredReservation,
 } from '../../src/rate-limit/index.ts';
 import type { RedisRateLimiterOptions, RedisSend, StoredRateLimitEvent } from '../../src/redis/index.ts';
-import { fromGlide, fromIoredis, fromNodeRedis, redisRateLimiter } from '../../src/redis/index.ts';
+import { fromGlide, fromIoredis, fromNodeRedis, redisRateLimiter, redisSagaStore } from '../../src/redis/index.ts';
+import { createSagaRunner, saga } from '../../src/saga/index.ts';
 
 /** Compiles only where the two types are the same. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? A : never;
@@ -133,3 +134,9 @@ void limiter.consume('key').allowed;
 void limiter.reserve('key').then((held) => held.cancel());
 // @ts-expect-error Policies are not to be changed.
 limiter.policies[0] = bucket;
+
+const plain = saga('plain').step('a', { run: () => 1 });
+const atomic = plain.step('b', { atomic: true, run: (_, tx: { write(): void }) => tx.write() });
+createSagaRunner({ store: redisSagaStore(send), sagas: [plain] });
+// @ts-expect-error Redis has no transactions for atomic steps.
+createSagaRunner({ store: redisSagaStore(send), sagas: [plain, atomic] });

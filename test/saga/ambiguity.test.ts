@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SagaRefusal, StepTimeoutError, saga } from '../../src/saga/index.ts';
+import type { CompensateContext, StepContext } from '../../src/saga/index.ts';
 
 const coded = (code: unknown): Error => Object.assign(new Error('no'), { code });
 const named = (name: string): Error => Object.defineProperty(new Error('no'), 'name', { value: name });
@@ -71,6 +72,32 @@ describe('the outcome of a step', () => {
     expect(await outcomeAfter(new SagaRefusal('no', { cause: coded('ECONNRESET') }))).toBe('refused');
     expect(await outcomeAfter(Object.assign(coded('ECONNRESET'), { retryable: false }))).toBe('refused');
     expect(await outcomeAfter(Object.assign(coded('ECONNRESET'), { retryable: true }))).toBe('unknown');
+  });
+
+  it('is unknown after an abort whose reason a step passes on, though that is the refusal of somebody else', async () => {
+    for (const reason of [new SagaRefusal('no'), { retryable: false }]) {
+      const undone: string[] = [];
+      const passesOn = {
+        run: ({ signal }: StepContext<unknown, unknown>): Promise<never> =>
+          new Promise((_, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason as Error));
+          }),
+        compensate: ({ step, outcome }: CompensateContext<unknown, unknown, unknown>) =>
+          void undone.push(`${step} ${outcome}`),
+      };
+      const refuses = {
+        run: () => {
+          throw reason;
+        },
+      };
+      const siblings = saga('order').parallel('p', { a: passesOn, b: refuses });
+      await expect(siblings.run()).rejects.toMatchObject({ code: 'ERR_SAGA_COMPENSATED', cause: reason });
+      const controller = new AbortController();
+      const cancelled = saga('order').step('c', passesOn).run(undefined, { signal: controller.signal });
+      controller.abort(reason);
+      await expect(cancelled).rejects.toMatchObject({ code: 'ERR_SAGA_COMPENSATED' });
+      expect(undone).toEqual(['p/a unknown', 'c unknown']);
+    }
   });
 
   it('is known after errors that cause each other', async () => {

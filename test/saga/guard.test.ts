@@ -44,6 +44,15 @@ describe('guard', () => {
     expect(sent.length).toBe(3);
   });
 
+  it('refuses a key that PostgreSQL cannot keep, or would keep as another one', async () => {
+    const { query, sent } = table();
+    for (const key of ['a\0', '\ud800', 5 as never]) {
+      await expect(guard(query).once(key, () => 1)).rejects.toThrow(/^key must be a well-formed text/);
+      await expect(guard(query).undo(key, () => {})).rejects.toThrow(/^runKey must be a well-formed text/);
+    }
+    expect(sent).toEqual([]);
+  });
+
   it('remembers a call that answers nothing, too', async () => {
     const { query } = table();
     let calls = 0;

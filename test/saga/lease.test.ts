@@ -64,6 +64,25 @@ describe('a worker', () => {
     expect(sizes.length).toBeLessThanOrEqual(4);
   });
 
+  it.each(['init', 'enlist'])(
+    'begins no life, or ends it, where the runner is closed during %s of the store',
+    async (verb) => {
+      const own = bed();
+      const { store, calls } = counted(own.store);
+      let closing: Promise<void> | undefined;
+      const closes = storeOf(store, { isDead: false }, (asked) => {
+        if (asked === verb) closing ??= runner.close();
+        return undefined;
+      });
+      const def = chain(1);
+      const runner = own.runner([def], { store: closes });
+      await expect(runner.start(def, 1)).rejects.toMatchObject({ code: 'ERR_SAGA_LEASE_LOST' });
+      await own.pass(10 * LEASE_MS);
+      await closing;
+      expect([own.clock.pendingTimers, calls['renew'], calls['retire']]).toEqual([0, undefined, calls['enlist']]);
+    },
+  );
+
   it('asks a store that is down less and less often, and at least every second', async () => {
     for (const verb of ['write', 'atomic'] as const) {
       const own = bed();

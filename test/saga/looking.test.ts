@@ -233,4 +233,18 @@ describe('a runner', () => {
     await runner.close();
     expect([alive(), own.clock.pendingTimers]).toEqual([0, 0]);
   });
+
+  it('keeps the process alive while somebody waits for the result of a saga that rests', async () => {
+    const own = bed();
+    const { clock, alive } = lively(own.clock);
+    const def = saga('order').event('e');
+    const runner = own.runner([def], { clock });
+    const result = (await runner.start(def, undefined, { id: 'x' })).result();
+    await own.pass(10);
+    expect(own.events.map(({ type }) => type)).toEqual(['started', 'waiting']);
+    expect(alive()).toBe(1);
+    await runner.signal('x', 'e', 'come');
+    await own.pass(2000);
+    expect([await result, alive()]).toEqual([{ e: 'come' }, 0]);
+  });
 });

@@ -142,12 +142,14 @@ describe('recovery', () => {
     expect([poisoned, lives, isolated]).toEqual([4, 3, 4]);
     const [record] = await own.store.get(['poison']);
     expect(record!.status).toBe('stuck');
+    const told = { step: '', code: 'ERR_SAGA_STUCK' };
+    expect(own.events.find(({ type }) => type === 'stuck')).toMatchObject({ error: told });
     await expect(
       own
         .runner([define({ isDead: false })])
         .handle('poison')
         .result(),
-    ).rejects.toMatchObject({ step: '' });
+    ).rejects.toMatchObject(told);
   });
 });
 

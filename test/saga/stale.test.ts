@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SagaRefusal, saga } from '../../src/saga/index.ts';
 import { gate } from '../support/gate.ts';
-import { LEASE_MS, bed, never, storeOf } from './kit.ts';
+import { LEASE_MS, bed, never, reports, storeOf } from './kit.ts';
 
 describe('a process that is late', () => {
   it('ends a saga as lost when the store refuses its write, and tells nobody that it has completed', async () => {
@@ -67,6 +67,25 @@ describe('a process that is late', () => {
     expect(calls).toBe(0);
   });
 
+  it('is at no fault when a step fails after its lease, before any timer has fired', async () => {
+    const own = bed();
+    const reported = reports();
+    const slow = gate();
+    const def = saga('order').step('a', {
+      run: async () => {
+        await slow.promise;
+        throw new Error('no');
+      },
+    });
+    await own.runner([def]).start(def, undefined, { id: 'x' });
+    await own.pass(10);
+    own.clock.stall(LEASE_MS);
+    slow.open();
+    await own.pass(0);
+    expect(own.events.slice(0, 2).map(({ type }) => type)).toEqual(['started', 'lost']);
+    expect(reported).toEqual([]);
+  });
+
   it('drives one suspect at a time', async () => {
     const own = bed();
     let running = 0;
@@ -100,6 +119,38 @@ describe('a process that is late', () => {
     await own.pass(5000);
     expect((await own.store.list({ status: 'completed' })).length).toBe(3);
     expect(most).toBe(1);
+  });
+
+  it('takes up no suspect beside a saga that has died twice itself, though that was none when it was taken up', async () => {
+    const own = bed();
+    const slow = gate();
+    const def = saga('order').step('a', { run: () => slow.promise });
+    const dies = async (ids: readonly string[], isLeft = false): Promise<string> => {
+      const worker = await own.store.enlist(LEASE_MS);
+      const any = { limit: 9, suspects: 9, suspectAfter: 9, held: undefined, isStuck: false };
+      await own.store.claim({ ...any, worker, ids, definitions: [def] });
+      if (!isLeft) await own.store.retire(worker);
+      return worker;
+    };
+    const first = await own.store.enlist(LEASE_MS);
+    const sagas = ['x', 'y'].map((id) => ({ id, name: def.name, version: 1, input: '1' }));
+    await own.store.create(first, sagas);
+    await own.store.retire(first);
+    await dies(['x', 'y']);
+    const other = await dies(['y'], true);
+    const runner = own.runner([def]);
+    void runner.work();
+    await own.pass(10);
+    await own.store.retire(other);
+    const resumed = (): unknown => own.events.flatMap((e) => (e.type === 'resumed' ? [[e.id, e.recoveries]] : []));
+    await own.pass(5000);
+    expect(resumed()).toEqual([['x', 2]]);
+    slow.open();
+    await own.pass(5000);
+    expect(resumed()).toEqual([
+      ['x', 2],
+      ['y', 3],
+    ]);
   });
 
   it('hears of an event that is sent here at once', async () => {

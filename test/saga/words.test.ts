@@ -88,8 +88,10 @@ describe('a bad option', () => {
     await expect(own.cancel('x', '\ud800')).rejects.toThrow(`reason ${rule}`);
     // Where the definition asks for a wait: that step fails.
     const def = saga<number>('s').sleep('a', ({ input }) => input);
-    const error = await def.run(Number.NaN).catch((thrown: unknown) => (thrown as Error).cause);
-    expect(String(error)).toMatch(/Error: a\.ms must be a number, got NaN$/);
+    for (const ms of [Number.NaN, Infinity]) {
+      const error = await def.run(ms).catch((thrown: unknown) => (thrown as Error).cause);
+      expect(String(error)).toBe(`RangeError: a.ms must be a number, got ${ms}`);
+    }
   });
 });
 
