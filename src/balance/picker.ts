@@ -7,7 +7,7 @@ export interface Host {
   /** Tells hosts apart. */
   readonly id: string;
   /** Share of the calls, in proportion to the others; above 0. @defaultValue 1 */
-  readonly weight?: number;
+  readonly weight?: number | undefined;
 }
 
 /** Options of one pick. */

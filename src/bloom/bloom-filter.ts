@@ -14,7 +14,7 @@ export interface BloomOptions extends BloomSizeOptions, BloomHashOptions {
    *
    * @defaultValue false
    */
-  readonly shared?: boolean;
+  readonly shared?: boolean | undefined;
 }
 
 /** How full a filter is, from its bits. */

@@ -12,7 +12,7 @@ export interface BinaryFuseOptions {
    *
    * @defaultValue 8
    */
-  readonly bits?: 8 | 16;
+  readonly bits?: 8 | 16 | undefined;
 }
 
 /** A set that never changes: smaller than a Bloom filter of the same rate, and three reads for every answer. */

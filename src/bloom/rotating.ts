@@ -25,9 +25,9 @@ export interface RotatingBloomOptions extends BloomSizeOptions, BloomHashOptions
    *
    * @defaultValue 2
    */
-  readonly generations?: number;
+  readonly generations?: number | undefined;
   /** @defaultValue the system's clock */
-  readonly clock?: Pick<Clock, 'now'>;
+  readonly clock?: Pick<Clock, 'now'> | undefined;
 }
 
 /** What {@link TimedFilter.stats} answers. */

@@ -18,22 +18,22 @@ export interface ScalableBloomOptions extends BloomHashOptions {
    *
    * @defaultValue 2
    */
-  readonly growth?: number;
+  readonly growth?: number | undefined;
   /**
    * How the share of false positives of each stage relates to that of the one before, so that all
    * together keep the rate; from 0.1 to 0.99.
    *
    * @defaultValue 0.85, which takes the least memory at a thousand times the initial capacity
    */
-  readonly tightening?: number;
+  readonly tightening?: number | undefined;
   /**
    * Memory that all stages may take.
    *
    * @defaultValue Infinity
    */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /** @defaultValue 'blocked' */
-  readonly layout?: BloomLayout;
+  readonly layout?: BloomLayout | undefined;
 }
 
 /** What {@link GrowingFilter.stats} answers. */

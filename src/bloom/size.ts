@@ -15,7 +15,7 @@ export interface BloomSizeOptions {
    *
    * @defaultValue 'blocked'
    */
-  readonly layout?: BloomLayout;
+  readonly layout?: BloomLayout | undefined;
 }
 
 /** What a filter takes. */

@@ -1,3 +1,4 @@
+import { noSignal } from '../core/check.ts';
 import { keepAlive } from '../core/clock.ts';
 import { guarded } from '../core/errors.ts';
 import { resolved } from '../core/resolved.ts';
@@ -81,6 +82,8 @@ export class LoadingCache<K, V> extends SyncCache<K, V> {
     { signal, forceRefresh }: LoadOptions = NO_OPTIONS,
     batch?: Load<K, V>[],
   ): Promise<V | undefined> {
+    const fault = signal && noSignal(signal);
+    if (fault) return Promise.reject(fault);
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.isClosed) return Promise.reject(new CacheClosedError());
     const { table } = this;

@@ -1,4 +1,5 @@
 import type { Backoff } from '../core/backoff.ts';
+import type { Filled } from '../core/check.ts';
 import { amount, integer, refuse, share } from '../core/check.ts';
 import { systemTime } from '../core/clock.ts';
 import { guarded, isRejection } from '../core/errors.ts';
@@ -7,7 +8,7 @@ import { isSnapshot } from './snapshot.ts';
 import type { RuleState, TripRule } from './trip-rule.ts';
 
 /** Checked options of a circuit breaker, defaults filled in. */
-export interface BreakerSettings extends Required<HalfOpenOptions> {
+export interface BreakerSettings extends Filled<HalfOpenOptions> {
   readonly name: string;
   readonly rules: readonly RuleState[];
   readonly openDurationMs: number | Backoff;

@@ -1,3 +1,4 @@
+import { noSignal } from '../core/check.ts';
 import { guarded, isHoldfastError } from '../core/errors.ts';
 import type { Operation, RunOptions } from '../core/policy.ts';
 import type { Step } from '../core/step.ts';
@@ -27,6 +28,8 @@ export class Breaker extends StateMachine implements CircuitBreaker {
   override run<T>(op: Operation<T>, options?: RunOptions): Promise<T> {
     const signal = options?.signal;
     if (typeof op !== 'function') return Promise.reject(noOperation(op));
+    const fault = signal && noSignal(signal);
+    if (fault) return Promise.reject(fault);
     // Admission tells listeners of moves that are due, and one of them may give the call up.
     const isAdmitted = signal?.aborted ? false : this.admits();
     if (signal?.aborted) return Promise.reject(signal.reason);

@@ -26,18 +26,18 @@ export interface CircuitBreakerEvent {
 /** How a half-open circuit finds out whether the dependency is back. */
 export interface HalfOpenOptions {
   /** Trials at once; further calls are rejected, never queued. @defaultValue 1 */
-  readonly maxConcurrent?: number;
+  readonly maxConcurrent?: number | undefined;
   /** Successful trials that close the circuit. @defaultValue 1 */
-  readonly successThreshold?: number;
+  readonly successThreshold?: number | undefined;
   /** Failed trials that open it again. @defaultValue 1 */
-  readonly failureThreshold?: number;
+  readonly failureThreshold?: number | undefined;
   /**
    * A trial older than this, in milliseconds, counts as failed and gives its slot back, so that a
    * trial that hangs cannot block the recovery.
    *
    * @defaultValue 30000
    */
-  readonly trialTimeoutMs?: number;
+  readonly trialTimeoutMs?: number | undefined;
 }
 
 /** Lets calls through little by little after a recovery, so that it is not ended by the rush. */
@@ -45,13 +45,13 @@ export interface RampUpOptions {
   /** How long until all calls are let through, in milliseconds. */
   readonly durationMs: number;
   /** Share of the calls let through at first, above 0 and up to 1. @defaultValue 0.1 */
-  readonly initialRatio?: number;
+  readonly initialRatio?: number | undefined;
 }
 
 /** Options of {@link createCircuitBreaker}. */
 export interface CircuitBreakerOptions {
   /** Shown in errors and events. @defaultValue '' */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** When the circuit opens: one rule, or several of which any does. `stats()` shows the first. */
   readonly trip: TripRule | readonly TripRule[];
   /**
@@ -59,38 +59,38 @@ export interface CircuitBreakerOptions {
    * given how many times it has opened since it was last closed (1, 2, ...) and the last duration.
    */
   readonly openDurationMs: number | Backoff;
-  readonly halfOpen?: HalfOpenOptions;
+  readonly halfOpen?: HalfOpenOptions | undefined;
   /** @defaultValue none: all calls at once */
-  readonly rampUp?: RampUpOptions;
+  readonly rampUp?: RampUpOptions | undefined;
   /**
    * Whether an error is the dependency's failure; otherwise it counts as success.
    *
    * @defaultValue every error, timeouts included
    */
-  readonly isFailure?: (error: unknown) => boolean;
+  readonly isFailure?: ((error: unknown) => boolean) | undefined;
   /**
    * Whether an error says nothing about the dependency, so that it counts nowhere.
    *
    * @defaultValue this library's own rejections (`isRejection`). A call that its caller aborted never counts.
    */
-  readonly isIgnored?: (error: unknown) => boolean;
+  readonly isIgnored?: ((error: unknown) => boolean) | undefined;
   /** Whether a returned value is a failure. @defaultValue none is */
-  readonly isFailureResult?: (value: unknown) => boolean;
+  readonly isFailureResult?: ((value: unknown) => boolean) | undefined;
   /**
    * How long the server asks to be left alone, in milliseconds, read from the failure that opens the
    * circuit; it then replaces `openDurationMs`, up to `maxOpenHintMs`.
    */
   readonly openHintMs?: (error: unknown) => number | undefined;
   /** The longest hint that is obeyed, in milliseconds; a longer one counts as this. @defaultValue 300000 */
-  readonly maxOpenHintMs?: number;
+  readonly maxOpenHintMs?: number | undefined;
   /** Told of each change of state. */
-  readonly onEvent?: (event: CircuitBreakerEvent) => void;
+  readonly onEvent?: ((event: CircuitBreakerEvent) => void) | undefined;
   /** Whether rejections carry a stack trace. @defaultValue false: taking one costs more than all the rest */
-  readonly captureStack?: boolean;
+  readonly captureStack?: boolean | undefined;
   /** The state to go on from, as `snapshot()` gave it. Needs the same rules in the same order. */
-  readonly snapshot?: BreakerSnapshot;
+  readonly snapshot?: BreakerSnapshot | undefined;
   /** Only its `now` is read. @defaultValue the system's clock */
-  readonly clock?: Pick<Clock, 'now'>;
+  readonly clock?: Pick<Clock, 'now'> | undefined;
 }
 
 /** A call that was let through. The first settling counts; disposing an unsettled permit ignores it. */

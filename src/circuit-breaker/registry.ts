@@ -14,18 +14,18 @@ export interface BreakerRegistryOptions {
    *
    * @defaultValue 1000
    */
-  readonly maxKeys?: number;
+  readonly maxKeys?: number | undefined;
   /**
    * A circuit breaker that nobody has got for this long, in milliseconds, makes room whatever its state.
    * Without it, keys that fail once and never come back can fill the registry for good.
    *
    * @defaultValue Infinity: only idle ones make room
    */
-  readonly idleAfterMs?: number;
+  readonly idleAfterMs?: number | undefined;
   /** Told of each key that got a breaker which is not kept, because none of those looked at was idle. */
-  readonly onOverflow?: (key: string) => void;
+  readonly onOverflow?: ((key: string) => void) | undefined;
   /** For `idleAfterMs`. @defaultValue the system's clock */
-  readonly clock?: Pick<Clock, 'now'>;
+  readonly clock?: Pick<Clock, 'now'> | undefined;
 }
 
 /** One circuit breaker per key, bounded: keys may come from outside. */

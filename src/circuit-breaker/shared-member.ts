@@ -1,3 +1,4 @@
+import type { Filled } from '../core/check.ts';
 import { amount } from '../core/check.ts';
 import { keepAlive } from '../core/clock.ts';
 import type { TimerHandle } from '../core/clock.ts';
@@ -7,7 +8,7 @@ import type { SharedCircuit, SharedCircuitEvent, SharedCircuitOptions, SharedCir
 import type { CircuitReport, FleetView, TrialRequest } from './shared-store.ts';
 
 /** Checked options, defaults filled in. */
-export interface FleetTerms extends Required<Omit<SharedCircuitOptions, 'onEvent'>> {
+export interface FleetTerms extends Filled<Omit<SharedCircuitOptions, 'onEvent'>> {
   readonly store: SharedCircuitOptions['store'];
   readonly name: string;
   readonly syncIntervalMs: number;

@@ -12,7 +12,7 @@ export interface TimeWindowOptions extends WindowRuleOptions {
    *
    * @defaultValue 10
    */
-  readonly buckets?: number;
+  readonly buckets?: number | undefined;
 }
 
 /**

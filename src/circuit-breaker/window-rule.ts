@@ -8,15 +8,15 @@ export interface WindowRuleOptions {
    *
    * @defaultValue `size` for a count window, 10 for a time window
    */
-  readonly minimumThroughput?: number;
+  readonly minimumThroughput?: number | undefined;
   /** Opens at this share of failures, above 0 and up to 1. */
-  readonly failureRateThreshold?: number;
+  readonly failureRateThreshold?: number | undefined;
   /** Opens at this number of failures in the window, whatever the throughput. */
-  readonly failureThreshold?: number;
+  readonly failureThreshold?: number | undefined;
   /** Opens at this share of slow calls, above 0 and up to 1. Needs `slowCallDurationMs`. */
-  readonly slowCallRateThreshold?: number;
+  readonly slowCallRateThreshold?: number | undefined;
   /** A call that takes at least this long, in milliseconds, is slow, whether it fails or not. */
-  readonly slowCallDurationMs?: number;
+  readonly slowCallDurationMs?: number | undefined;
   /**
    * Counts calls that are still running but already slow, when a call is let through and when one
    * ends: a dependency that hangs opens the circuit before the first of its calls comes back. Needs
@@ -24,7 +24,7 @@ export interface WindowRuleOptions {
    *
    * @defaultValue false
    */
-  readonly countInFlightSlowCalls?: boolean;
+  readonly countInFlightSlowCalls?: boolean | undefined;
 }
 
 /** Checked options of a window. */

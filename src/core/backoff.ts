@@ -18,28 +18,28 @@ export interface ExponentialBackoffOptions {
    *
    * @defaultValue 50, as the AWS SDKs since 2026
    */
-  readonly baseMs?: number;
+  readonly baseMs?: number | undefined;
   /**
    * What each wait is multiplied with for the next. Not used by decorrelated jitter.
    *
    * @defaultValue 2
    */
-  readonly factor?: number;
+  readonly factor?: number | undefined;
   /**
    * Longest wait, in milliseconds; applied before jitter, so that the longest waits differ too.
    *
    * @defaultValue 20000
    */
-  readonly maxMs?: number;
+  readonly maxMs?: number | undefined;
   /**
    * `none` waits cap = min(maxMs, baseMs x factor^(attempt-1)); `full` uniformly 0 to cap; `equal`
    * uniformly cap/2 to cap; `decorrelated` uniformly baseMs to min(maxMs, 3 x the previous wait).
    *
    * @defaultValue 'full'
    */
-  readonly jitter?: Jitter;
+  readonly jitter?: Jitter | undefined;
   /** Source of chance. @defaultValue `Math.random` */
-  readonly random?: Random;
+  readonly random?: Random | undefined;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { noSignal } from './check.ts';
 import type { CallContext, Operation, Policy, RunOptions } from './policy.ts';
 import { Scope } from './scope.ts';
 import type { Done, Step } from './step.ts';
@@ -108,8 +109,9 @@ export function start(
   signal: AbortSignal | undefined,
   attempt: number = 1,
 ): Promise<unknown> {
-  const call = new Call(op, signal, attempt);
-  if (typeof op !== 'function') call.settle(false, noOperation(op));
+  const fault = typeof op === 'function' ? noSignal(signal) : noOperation(op);
+  const call = new Call(op, fault ? undefined : signal, attempt);
+  if (fault) call.settle(false, fault);
   else if (call.aborted) call.settle(false, undefined);
   else step(call, call, (isOk, result) => call.settle(isOk, result));
   return call.promise();

@@ -53,7 +53,16 @@ export function texts(name: string, value: readonly string[]): readonly string[]
   return isFit ? value : refuse(name, 'a list of texts', value);
 }
 
+/** The error for a signal that is none: the controller of one is given in its place easily. */
+export function noSignal(signal: AbortSignal | undefined): TypeError | undefined {
+  if (signal === undefined || typeof signal?.addEventListener === 'function') return undefined;
+  return new TypeError('signal must be an AbortSignal');
+}
+
 /** One of a few words. */
 export function oneOf<W extends string>(name: string, value: W, words: readonly W[]): W {
   return words.includes(value) ? value : refuse(name, `one of ${words.join(', ')}`, value);
 }
+
+/** Options of which each has been given or has its default. */
+export type Filled<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };

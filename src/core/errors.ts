@@ -68,7 +68,7 @@ export interface HoldfastErrorOptions {
    *
    * @defaultValue true
    */
-  readonly captureStack?: boolean;
+  readonly captureStack?: boolean | undefined;
 }
 
 /** For errors that turn calls away: made once, as they are made often. */

@@ -42,13 +42,13 @@ export abstract class Waiter implements AbortListener {
 /** Where and how long a waiter waits. */
 export interface WaitOptions {
   /** Higher goes first; any number but NaN. @defaultValue 0 */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
   /** Reading of the clock from which the wait is over. @defaultValue Infinity */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
   /** Its abort ends the wait. */
-  readonly scope?: AbortSource;
+  readonly scope?: AbortSource | undefined;
   /** Whom it waits with, where lanes are served in turn. @defaultValue '' */
-  readonly lane?: string;
+  readonly lane?: string | undefined;
 }
 
 /** Whether the wait of `a` ends before that of `b`: by deadline, then by arrival. */

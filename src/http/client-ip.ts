@@ -24,14 +24,14 @@ export interface ClientIpOptions {
    *
    * @defaultValue 0: nobody is believed, the client is the other end of the connection
    */
-  readonly trustedProxies?: number | readonly string[];
+  readonly trustedProxies?: number | readonly string[] | undefined;
   /**
    * The header that every one of these proxies appends the address of its client to, or replaces:
    * `forwarded` is read as RFC 7239 has it, any other as a list of addresses.
    *
    * @defaultValue 'x-forwarded-for'
    */
-  readonly header?: string;
+  readonly header?: string | undefined;
 }
 
 function fieldOf(headers: HeadersLike, name: string): string {

@@ -8,14 +8,14 @@ export interface IpKeyOptions {
    *
    * @defaultValue 32
    */
-  readonly ipv4Prefix?: number;
+  readonly ipv4Prefix?: number | undefined;
   /**
    * Bits of an IPv6 address that make a client. A customer gets at least 64 to choose from (RFC 6177), often 56
    * or 48, so a longer prefix lets one client be as many as it likes.
    *
    * @defaultValue 64
    */
-  readonly ipv6Prefix?: number;
+  readonly ipv6Prefix?: number | undefined;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Filled } from '../core/check.ts';
 import { optionalFunction, refuse } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { shortClock } from '../core/clock.ts';
@@ -19,19 +20,19 @@ export interface ResilientFetchOptions {
    *
    * @defaultValue statuses 408 and 429, and from 500 on
    */
-  readonly isFailure?: (response: Response) => boolean;
+  readonly isFailure?: ((response: Response) => boolean) | undefined;
   /**
    * Whether a request may be sent again. One whose body is a stream, or that is a `Request` with a body, cannot be.
    *
    * @defaultValue those whose method is idempotent: GET, HEAD, OPTIONS, TRACE, PUT and DELETE (RFC 9110, section 9.2.2)
    */
-  readonly isRepeatable?: (method: string, headers: Headers) => boolean;
+  readonly isRepeatable?: ((method: string, headers: Headers) => boolean) | undefined;
   /**
    * Asked for the Unix time that dates in `Retry-After` are held against.
    *
    * @defaultValue the system's clock
    */
-  readonly clock?: Pick<Clock, 'epochMs'>;
+  readonly clock?: Pick<Clock, 'epochMs'> | undefined;
 }
 
 const IDEMPOTENT = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'];
@@ -73,7 +74,7 @@ class Attempt {
 
 function ignore(): void {}
 
-interface Settings extends Required<ResilientFetchOptions> {
+interface Settings extends Filled<ResilientFetchOptions> {
   readonly fetch: FetchLike;
 }
 

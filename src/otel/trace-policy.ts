@@ -17,7 +17,7 @@ export interface Tracer {
 
 /** Attributes of a span from its start. */
 export interface SpanOptions {
-  readonly attributes?: { [name: string]: string | number | boolean };
+  readonly attributes?: { [name: string]: string | number | boolean } | undefined;
 }
 
 /** What is used of the `context` of @opentelemetry/api. */
@@ -31,7 +31,7 @@ export interface TracePolicyOptions {
   /** Name of the spans. One per use in the code: `charge`, not `charge 4711`. */
   readonly name: string;
   /** Attributes of every span. */
-  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+  readonly attributes?: Readonly<Record<string, string | number | boolean>> | undefined;
   /**
    * `context` of @opentelemetry/api: the operation then runs in the context of its own span whoever starts it. Needed
    * where something inside has calls wait in line, which are started by whoever makes room.

@@ -28,23 +28,23 @@ export interface BulkheadOptions {
    *
    * @defaultValue 0: nothing waits
    */
-  readonly maxQueue?: number;
+  readonly maxQueue?: number | undefined;
   /**
    * How long a call may wait for a slot, in milliseconds.
    *
    * @defaultValue Infinity
    */
-  readonly queueTimeoutMs?: number;
+  readonly queueTimeoutMs?: number | undefined;
   /** Told of each call that is turned away. */
-  readonly onEvent?: (event: BulkheadEvent) => void;
+  readonly onEvent?: ((event: BulkheadEvent) => void) | undefined;
   /**
    * Whether rejections carry a stack trace.
    *
    * @defaultValue false: taking one costs more than all the rest of a rejection
    */
-  readonly captureStack?: boolean;
+  readonly captureStack?: boolean | undefined;
   /** @defaultValue the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** Counts of a bulkhead at one moment. */

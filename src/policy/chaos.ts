@@ -24,23 +24,23 @@ export interface ChaosOptions<R = never> {
    *
    * @defaultValue false
    */
-  readonly enabled?: boolean;
+  readonly enabled?: boolean | undefined;
   /** Delays calls by `ms` milliseconds before anything else. */
-  readonly latency?: { readonly rate: number; readonly ms: number | (() => number) };
+  readonly latency?: { readonly rate: number; readonly ms: number | (() => number) } | undefined;
   /**
    * Fails calls in place of the operation.
    *
    * `error` makes what is thrown; its default is a {@link HoldfastError} with `ERR_CHAOS_FAULT`.
    */
-  readonly fault?: { readonly rate: number; readonly error?: () => unknown };
+  readonly fault?: { readonly rate: number; readonly error?: () => unknown } | undefined;
   /** Answers calls in place of the operation. */
-  readonly result?: { readonly rate: number; readonly value: () => R | PromiseLike<R> };
+  readonly result?: { readonly rate: number; readonly value: () => R | PromiseLike<R> } | undefined;
   /** Told of each injection. */
-  readonly onEvent?: (event: ChaosEvent) => void;
+  readonly onEvent?: ((event: ChaosEvent) => void) | undefined;
   /** Source of chance: with a seeded one, the same calls are hit. @defaultValue `Math.random` */
-  readonly random?: Random;
+  readonly random?: Random | undefined;
   /** @defaultValue the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** A policy that does harm on purpose, to see that the others hold. */

@@ -17,9 +17,9 @@ export interface FallbackOptions {
    *
    * @defaultValue all
    */
-  readonly when?: (error: unknown) => boolean;
+  readonly when?: ((error: unknown) => boolean) | undefined;
   /** Told of each failure that the handler answers for. */
-  readonly onEvent?: (event: FallbackEvent) => void;
+  readonly onEvent?: ((event: FallbackEvent) => void) | undefined;
 }
 
 /**

@@ -28,19 +28,19 @@ export interface HedgeOptions {
    *
    * @defaultValue 1
    */
-  readonly maxHedges?: number;
+  readonly maxHedges?: number | undefined;
   /**
    * Failures that end the call at once.
    *
    * @defaultValue none
    */
-  readonly isFatal?: (error: unknown) => boolean;
+  readonly isFatal?: ((error: unknown) => boolean) | undefined;
   /** Bounds the hedges of all calls together. When it is spent, no new hedge starts; those running go on. */
-  readonly budget?: RetryBudget;
+  readonly budget?: RetryBudget | undefined;
   /** Told of each hedge that starts. */
-  readonly onEvent?: (event: HedgeEvent) => void;
+  readonly onEvent?: ((event: HedgeEvent) => void) | undefined;
   /** @defaultValue the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /**

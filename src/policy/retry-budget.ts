@@ -52,21 +52,21 @@ export interface RetryBudgetOptions {
    *
    * @defaultValue 10000, as Finagle
    */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
   /**
    * Retries per second that are free, so that a client with few calls can retry at all.
    *
    * @defaultValue 10, as Finagle
    */
-  readonly minRetriesPerSecond?: number;
+  readonly minRetriesPerSecond?: number | undefined;
   /**
    * Retries allowed per call, as a share.
    *
    * @defaultValue 0.2, as Finagle
    */
-  readonly ratio?: number;
+  readonly ratio?: number | undefined;
   /** @defaultValue the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** Time is cut into this many buckets per ttl; the bound holds with one bucket of slack. */
@@ -161,13 +161,13 @@ export interface TokenThrottleOptions {
    *
    * @defaultValue 10
    */
-  readonly maxTokens?: number;
+  readonly maxTokens?: number | undefined;
   /**
    * Tokens that a success gives back; a failure takes 1.
    *
    * @defaultValue 0.1
    */
-  readonly tokenRatio?: number;
+  readonly tokenRatio?: number | undefined;
 }
 
 /**

@@ -34,20 +34,20 @@ export interface RetryOptions {
    *
    * @defaultValue 3
    */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
   /**
    * The wait before each retry.
    *
    * @defaultValue `exponentialBackoff()`: 50 ms doubling to 20 s, full jitter
    */
-  readonly backoff?: Backoff;
+  readonly backoff?: Backoff | undefined;
   /**
    * Whether a failure is worth another attempt.
    *
    * @defaultValue everything but this library's own rejections (`isRejection`): an open circuit or a
    * full bulkhead does not get better by asking again at once
    */
-  readonly isRetryable?: (error: unknown, attempt: number) => boolean;
+  readonly isRetryable?: ((error: unknown, attempt: number) => boolean) | undefined;
   /**
    * The wait that the server asked for, in milliseconds, if it did. Obeyed exactly, 0 included.
    *
@@ -59,13 +59,13 @@ export interface RetryOptions {
    *
    * @defaultValue 60000
    */
-  readonly maxRetryAfterMs?: number;
+  readonly maxRetryAfterMs?: number | undefined;
   /** Bounds the retries of all calls together. Share one between the policies of one dependency. */
-  readonly budget?: RetryBudget;
+  readonly budget?: RetryBudget | undefined;
   /** Told of each retry and of each failure that is given up. */
-  readonly onEvent?: (event: RetryEvent) => void;
+  readonly onEvent?: ((event: RetryEvent) => void) | undefined;
   /** @defaultValue the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** The longest wait that every runtime's timer keeps. */

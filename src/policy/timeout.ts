@@ -27,18 +27,18 @@ export interface TimeoutOptions {
    *
    * @defaultValue 'cooperative'
    */
-  readonly strategy?: 'cooperative' | 'aggressive';
+  readonly strategy?: 'cooperative' | 'aggressive' | undefined;
   /**
    * When the timer itself comes more than 50 ms late, the event loop was blocked, and answers may
    * lie unread in the sockets: the loop then gets one turn to read them before calls time out.
    *
    * @defaultValue true
    */
-  readonly lagGrace?: boolean;
+  readonly lagGrace?: boolean | undefined;
   /** Told of each call that timed out. */
-  readonly onEvent?: (event: TimeoutEvent) => void;
+  readonly onEvent?: ((event: TimeoutEvent) => void) | undefined;
   /** @defaultValue the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** A timer this late says that the event loop stood still, not that the answer is slow. */

@@ -13,7 +13,7 @@ export interface KeyedPoolOptions<K, T> extends Omit<PoolOptions<T>, 'create' | 
   /** Makes a resource for `key`. */
   readonly create: (key: K, ctx: CreateContext) => T | PromiseLike<T>;
   /** Resources for one key at most. At least 1. @defaultValue `max` */
-  readonly maxPerKey?: number;
+  readonly maxPerKey?: number | undefined;
 }
 
 /** Resources of many kinds under one bound, as connections to many hosts. */

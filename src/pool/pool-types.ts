@@ -54,21 +54,21 @@ export interface Lease<T> extends Disposable, AsyncDisposable {
 /** How to close a pool. */
 export interface PoolCloseOptions {
   /** Whether those who wait are still served; otherwise they are rejected. @defaultValue false */
-  readonly drain?: boolean;
+  readonly drain?: boolean | undefined;
   /**
    * After so many milliseconds, what is still on loan is destroyed by force, its lease ends, and
    * creates, tests and resets that still run are given up.
    *
    * @defaultValue Infinity: borrowers are waited for
    */
-  readonly graceMs?: number;
+  readonly graceMs?: number | undefined;
 }
 
 /** New limits of a pool; those left out stay. */
 export interface PoolLimits {
-  readonly max?: number;
-  readonly min?: number;
-  readonly minIdle?: number;
+  readonly max?: number | undefined;
+  readonly min?: number | undefined;
+  readonly minIdle?: number | undefined;
 }
 
 /** Counts of a pool at one moment. `created` = `destroyed` + `idle` + `inUse` + `testing` + `destroying`. */

@@ -7,11 +7,11 @@ export interface PoolLoad {
   /** How long a resource is on loan on average, in milliseconds. */
   readonly holdMs: number;
   /** How long an acquire may wait on average, in milliseconds. @defaultValue `holdMs` */
-  readonly maxWaitMs?: number;
+  readonly maxWaitMs?: number | undefined;
   /** Tasks at once that hold several resources each. @defaultValue 1 */
-  readonly tasksHolding?: number;
+  readonly tasksHolding?: number | undefined;
   /** Resources that such a task holds at a time. @defaultValue 1 */
-  readonly perTask?: number;
+  readonly perTask?: number | undefined;
 }
 
 /**

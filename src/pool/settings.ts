@@ -1,3 +1,4 @@
+import type { Filled } from '../core/check.ts';
 import { amount, integer, oneOf, optionalFunction, refuse } from '../core/check.ts';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
@@ -8,7 +9,7 @@ type Functions = 'destroy' | 'validate' | 'reset' | 'isFatalCreateError' | 'dest
 type Optional = Functions | 'runInContext';
 
 /** Checked options, each with its default; the backoff by name. */
-export type PoolSettings<T> = Required<Omit<PoolOptions<T>, Optional | 'createBackoff'>> &
+export type PoolSettings<T> = Filled<Omit<PoolOptions<T>, Optional | 'createBackoff'>> &
   Pick<PoolOptions<T>, Optional> & { readonly baseMs: number; readonly maxMs: number };
 
 /** Name, default, least; most where it is not Infinity, and whether it counts something. */

@@ -12,24 +12,24 @@ export interface AdaptiveThrottleOptions {
    *
    * @defaultValue 2, as the SRE book has it
    */
-  readonly k?: number;
+  readonly k?: number | undefined;
   /**
    * How long calls count, in whole milliseconds, at least 10: in tenths, so that up to a tenth less is seen.
    * Longer than calls take.
    *
    * @defaultValue 120000, as the SRE book has it
    */
-  readonly windowMs?: number;
+  readonly windowMs?: number | undefined;
   /**
    * The highest share of calls that are rejected: what is left over finds out that the dependency has recovered.
    *
    * @defaultValue 0.9
    */
-  readonly maxRejectProbability?: number;
+  readonly maxRejectProbability?: number | undefined;
   /** @defaultValue the system's clock */
-  readonly clock?: Pick<Clock, 'now'>;
+  readonly clock?: Pick<Clock, 'now'> | undefined;
   /** Source of chance. @defaultValue `Math.random` */
-  readonly random?: Random;
+  readonly random?: Random | undefined;
 }
 
 /** Holds calls back by chance, the more of them the fewer the dependency accepts. */

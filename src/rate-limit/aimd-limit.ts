@@ -9,13 +9,13 @@ export interface AimdLimitOptions extends AdaptiveLimitOptions {
    *
    * @defaultValue 0.9
    */
-  readonly backoffRatio?: number;
+  readonly backoffRatio?: number | undefined;
   /**
    * A call that took longer counts as dropped, in milliseconds.
    *
    * @defaultValue Infinity
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /**

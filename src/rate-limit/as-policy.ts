@@ -16,13 +16,13 @@ export interface LimiterPolicyOptions {
    *
    * @defaultValue the limiter's own
    */
-  readonly key?: string | (() => string);
+  readonly key?: (string | (() => string)) | undefined;
   /**
    * Units that a call takes, or a function that says it for each call.
    *
    * @defaultValue 1
    */
-  readonly cost?: number | (() => number);
+  readonly cost?: (number | (() => number)) | undefined;
 }
 
 /** Options of {@link asPolicy} for a throttle. */
@@ -32,7 +32,7 @@ export interface ThrottlePolicyOptions {
    *
    * @defaultValue no failed call was
    */
-  readonly isAccepted?: (error: unknown) => boolean;
+  readonly isAccepted?: ((error: unknown) => boolean) | undefined;
 }
 
 /**

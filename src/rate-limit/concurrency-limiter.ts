@@ -51,15 +51,15 @@ export interface ConcurrencyLimiterOptions {
    *
    * @defaultValue 0: nothing waits
    */
-  readonly maxQueue?: number;
+  readonly maxQueue?: number | undefined;
   /**
    * What the failure of a call under `run` says to the limit.
    *
    * @defaultValue a `TimeoutError` is `dropped`, everything else `ignored`
    */
-  readonly outcomeOf?: (error: unknown) => PermitOutcome;
+  readonly outcomeOf?: ((error: unknown) => PermitOutcome) | undefined;
   /** @defaultValue the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** Caps how many calls run at once, by a number or by what it learns from their latencies. */

@@ -9,7 +9,7 @@ export interface RateLimitPolicyOptions {
    *
    * @defaultValue limit and window, as in `10/1000ms`
    */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 /** Checks the limit, window and name that every policy has. `windowName` is the option the window came by. */

@@ -15,7 +15,7 @@ export interface FixedWindowOptions extends RateLimitPolicyOptions {
    *
    * @defaultValue 'first'
    */
-  readonly align?: 'first' | 'epoch';
+  readonly align?: 'first' | 'epoch' | undefined;
 }
 
 /**

@@ -10,7 +10,7 @@ export interface GradientLimitOptions extends ProbingLimitOptions {
    *
    * @defaultValue 1.5
    */
-  readonly tolerance?: number;
+  readonly tolerance?: number | undefined;
 }
 
 /** How much of the way to its next value the limit goes in a round. */

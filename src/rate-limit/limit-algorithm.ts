@@ -22,19 +22,19 @@ export interface AdaptiveLimitOptions {
    *
    * @defaultValue 20, or the nearest that `min` and `max` allow
    */
-  readonly initial?: number;
+  readonly initial?: number | undefined;
   /**
    * The least that the limit may become, at least 1.
    *
    * @defaultValue 1
    */
-  readonly min?: number;
+  readonly min?: number | undefined;
   /**
    * The most that the limit may become.
    *
    * @defaultValue 1000
    */
-  readonly max?: number;
+  readonly max?: number | undefined;
 }
 
 /** A number kept within its bounds. */

@@ -10,7 +10,7 @@ export interface ProbingLimitOptions extends AdaptiveLimitOptions {
    *
    * @defaultValue 2000
    */
-  readonly probeIntervalMs?: number;
+  readonly probeIntervalMs?: number | undefined;
 }
 
 /** What is known after a round. */

@@ -16,34 +16,34 @@ export interface RateLimiterOptions {
    *
    * @defaultValue the system's clock
    */
-  readonly clock?: Pick<Clock, 'now' | 'epochMs'>;
+  readonly clock?: Pick<Clock, 'now' | 'epochMs'> | undefined;
   /**
    * Keys that have a state of their own at a time. At most 2^23, what JavaScript's maps hold.
    *
    * @defaultValue 100000
    */
-  readonly maxKeys?: number;
+  readonly maxKeys?: number | undefined;
   /**
    * What happens to further keys while none of those can be forgotten: they share a `sketch`, where a key may be
    * refused for what others took, or all are denied.
    *
    * @defaultValue 'sketch'
    */
-  readonly overflow?: 'sketch' | 'deny';
+  readonly overflow?: 'sketch' | 'deny' | undefined;
   /**
    * Decides and reports, and admits everything: to try a limit out.
    *
    * @defaultValue false
    */
-  readonly shadow?: boolean;
+  readonly shadow?: boolean | undefined;
   /** Told of every decision but those of `peek`. What it throws is reported and changes nothing. */
-  readonly onDecision?: (key: string, decision: RateLimitDecision) => void;
+  readonly onDecision?: ((key: string, decision: RateLimitDecision) => void) | undefined;
   /**
    * Draws the seed by which the sketch spreads keys.
    *
    * @defaultValue Math.random
    */
-  readonly random?: Random;
+  readonly random?: Random | undefined;
 }
 
 /** What {@link KeyedLimiter} answers instead of a slot: a policy refuses, or there is no room for the key. */

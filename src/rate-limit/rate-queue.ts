@@ -10,16 +10,16 @@ export interface RateQueueOptions {
    *
    * @defaultValue 1000
    */
-  readonly maxQueue?: number;
+  readonly maxQueue?: number | undefined;
   /**
    * Whether the lanes that calls name are served in turn, one call each, so that nobody's thousand calls hold up
    * another's one. Without it lanes mean nothing.
    *
    * @defaultValue false
    */
-  readonly fair?: boolean;
+  readonly fair?: boolean | undefined;
   /** @defaultValue the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** Options of one wait. */

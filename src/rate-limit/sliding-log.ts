@@ -15,7 +15,7 @@ export interface SlidingLogOptions extends RateLimitPolicyOptions {
    *
    * @defaultValue `limit`, at most 1000
    */
-  readonly maxEntries?: number;
+  readonly maxEntries?: number | undefined;
 }
 
 /**

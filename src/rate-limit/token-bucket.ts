@@ -14,13 +14,13 @@ export interface TokenBucketOptions extends RateLimitPolicyOptions {
    *
    * @defaultValue `limit`
    */
-  readonly burst?: number;
+  readonly burst?: number | undefined;
   /**
    * Units that every key has when the limiter makes its first decision.
    *
    * @defaultValue `burst`
    */
-  readonly initial?: number;
+  readonly initial?: number | undefined;
 }
 
 /** The greatest common divisor. */

@@ -31,15 +31,15 @@ export interface RedisBloomOptions extends BloomSizeOptions, BloomHashOptions {
    *
    * @defaultValue 'bitmap'
    */
-  readonly command?: 'bitmap' | 'bf';
+  readonly command?: 'bitmap' | 'bf' | undefined;
   /**
    * After this a call rejects with code ERR_STORE_TIMEOUT, whatever the client does.
    *
    * @defaultValue 1000
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** @defaultValue the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** Settings of one call to Redis. */

@@ -9,7 +9,7 @@ export interface MaglevOptions extends Omit<RingOptions, 'vnodes'> {
    *
    * @defaultValue 65537
    */
-  readonly tableSize?: number;
+  readonly tableSize?: number | undefined;
 }
 
 /** Places keys by one look into a table. */

@@ -10,13 +10,13 @@ export interface RingNode {
    *
    * @defaultValue 1
    */
-  readonly weight?: number;
+  readonly weight?: number | undefined;
   /**
    * Rack, availability zone, host: what fails together.
    *
    * @defaultValue a zone of its own
    */
-  readonly zone?: string;
+  readonly zone?: string | undefined;
 }
 
 /** A node as checked and hashed. */
@@ -46,7 +46,7 @@ export function nodeOf({ id, weight, zone }: Member): RingNode {
 }
 
 /** Whether replicas go over zones, or a refusal. */
-export function isSpread({ spread = 'node' }: { readonly spread?: 'node' | 'zone' } = {}): boolean {
+export function isSpread({ spread = 'node' }: { readonly spread?: 'node' | 'zone' | undefined } = {}): boolean {
   if (spread !== 'node' && spread !== 'zone') refuse('spread', 'one of node, zone', spread);
   return spread === 'zone';
 }

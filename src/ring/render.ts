@@ -13,21 +13,21 @@ export interface RenderOptions {
    *
    * @defaultValue `ascii`
    */
-  readonly format?: 'ascii' | 'svg';
+  readonly format?: 'ascii' | 'svg' | undefined;
   /**
    * Columns, at least 24, or pixels, at least 200.
    *
    * @defaultValue 80, or 640
    */
-  readonly width?: number;
+  readonly width?: number | undefined;
   /** A key to mark, with the nodes that serve it. */
-  readonly key?: RingKey;
+  readonly key?: RingKey | undefined;
   /**
    * How many of those nodes.
    *
    * @defaultValue 3
    */
-  readonly replicas?: number;
+  readonly replicas?: number | undefined;
 }
 
 /** What there is to draw, whatever it is drawn with. */

@@ -12,19 +12,19 @@ export interface RingOptions {
    *
    * @defaultValue none
    */
-  readonly nodes?: Iterable<string | RingNode>;
+  readonly nodes?: Iterable<string | RingNode> | undefined;
   /**
    * Points of a node of weight 1; a node has `vnodes * weight` of them, rounded, and one at least.
    *
    * @defaultValue 160: shares spread by 8 % around their mean
    */
-  readonly vnodes?: number;
+  readonly vnodes?: number | undefined;
   /**
    * From 0 to 2^32-1. Rings of different seeds place independently of each other.
    *
    * @defaultValue 0
    */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
 }
 
 export interface ReplicaOptions {
@@ -33,7 +33,7 @@ export interface ReplicaOptions {
    *
    * @defaultValue `node`: different nodes, wherever they are
    */
-  readonly spread?: 'node' | 'zone';
+  readonly spread?: 'node' | 'zone' | undefined;
 }
 
 /** An immutable consistent hash ring: which node serves a key, and who is next. */

@@ -16,17 +16,17 @@ export interface RetryPolicy {
    *
    * @defaultValue 3; Infinity for retriable steps and compensations
    */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
   /** @defaultValue 100 */
-  readonly baseDelayMs?: number;
+  readonly baseDelayMs?: number | undefined;
   /** @defaultValue 2 */
-  readonly factor?: number;
+  readonly factor?: number | undefined;
   /** @defaultValue 30000 */
-  readonly maxDelayMs?: number;
+  readonly maxDelayMs?: number | undefined;
   /** `full`: waits are drawn between 0 and the delay. @defaultValue 'full' */
-  readonly jitter?: 'full' | 'none';
+  readonly jitter?: 'full' | 'none' | undefined;
   /** False ends the attempts at once. @defaultValue whether the error has no `retryable` of false */
-  readonly retryIf?: (error: unknown) => boolean;
+  readonly retryIf?: ((error: unknown) => boolean) | undefined;
 }
 
 /** What the functions of a definition may decide by: the same after a crash as before it. */
@@ -70,29 +70,29 @@ export interface CompensateContext<I, R, T> extends StepContext<I, Partial<R>> {
 /** Options of steps of every form. */
 export interface StepOptions {
   /** @defaultValue 'compensatable', and 'retriable' after the pivot */
-  readonly kind?: StepKind;
+  readonly kind?: StepKind | undefined;
   /** @defaultValue one attempt; for retriable steps without end */
-  readonly retry?: RetryPolicy;
+  readonly retry?: RetryPolicy | undefined;
   /** How long an attempt may take. @defaultValue no limit */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** @defaultValue without end */
-  readonly compensationRetry?: RetryPolicy;
+  readonly compensationRetry?: RetryPolicy | undefined;
   /** @defaultValue no limit */
-  readonly compensationTimeoutMs?: number;
+  readonly compensationTimeoutMs?: number | undefined;
   /**
    * When the attempts of the compensation are used up: `park` the saga there, or `continue` with the steps before and
    * park it at the end.
    *
    * @defaultValue 'park'
    */
-  readonly onExhausted?: 'park' | 'continue';
+  readonly onExhausted?: 'park' | 'continue' | undefined;
   /** Whether an error leaves it open what the step did. @defaultValue that of the saga */
-  readonly isAmbiguous?: (error: unknown) => boolean;
+  readonly isAmbiguous?: ((error: unknown) => boolean) | undefined;
 }
 
 /** A step: what it does, and how that is undone. */
 export interface StepDef<I, R, T> extends StepOptions {
-  readonly atomic?: false;
+  readonly atomic?: false | undefined;
   run(context: StepContext<I, R>): T | PromiseLike<T>;
   /** Undoes the step, also where its outcome is unknown. May be called more than once with the same key. */
   compensate?(context: CompensateContext<I, R, T>): void | PromiseLike<void>;
@@ -108,7 +108,7 @@ export interface AtomicStepDef<I, R, T, Tx> extends StepOptions {
 /** How the branches of a group are undone. */
 export interface GroupOptions {
   /** `reverse`: one by one, the last first. `parallel`: all at once. @defaultValue 'reverse' */
-  readonly compensation?: 'reverse' | 'parallel';
+  readonly compensation?: 'reverse' | 'parallel' | undefined;
 }
 
 /** The same step for each of some items, at the same time. */
@@ -120,7 +120,7 @@ export interface EachDef<I, R, E, T> extends StepOptions, GroupOptions {
   run(context: StepContext<I, R> & { readonly item: E }): T | PromiseLike<T>;
   compensate?(context: CompensateContext<I, R, T> & { readonly item: E }): void | PromiseLike<void>;
   /** How many run at once. @defaultValue all */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
 }
 
 /** What a step answers. */
@@ -129,13 +129,13 @@ export type OutputOf<S extends { run(context: never): unknown }> = Awaited<Retur
 /** Options of {@link saga}. */
 export interface SagaOptions {
   /** A saga goes on under the version it was started with. @defaultValue 1 */
-  readonly version?: number;
+  readonly version?: number | undefined;
   /**
    * Whether an error leaves it open what a step did.
    *
    * @defaultValue aborts, time-outs, broken connections, and the PostgreSQL errors of classes 08 and 57P0
    */
-  readonly isAmbiguous?: (error: unknown) => boolean;
+  readonly isAmbiguous?: ((error: unknown) => boolean) | undefined;
 }
 
 /** Options of a run without a store. */

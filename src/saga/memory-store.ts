@@ -22,9 +22,9 @@ import type {
 /** Options of {@link memorySagaStore}. */
 export interface MemorySagaStoreOptions {
   /** @defaultValue the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** Names workers. @defaultValue `Math.random` */
-  readonly random?: Random;
+  readonly random?: Random | undefined;
 }
 
 /** A {@link SagaStore} in memory. */

@@ -1,3 +1,4 @@
+import type { Filled } from '../core/check.ts';
 import { amount, integer, optionalFunction, refuse } from '../core/check.ts';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
@@ -7,7 +8,7 @@ import type { SagaStore } from './saga-store.ts';
 import type { SagaTracer } from './tracing.ts';
 
 /** Options with their defaults. */
-export interface Terms extends Required<Omit<SagaRunnerOptions<never>, 'onEvent' | 'sagas' | 'store' | 'tracer'>> {
+export interface Terms extends Filled<Omit<SagaRunnerOptions<never>, 'onEvent' | 'sagas' | 'store' | 'tracer'>> {
   readonly store: SagaStore;
   readonly sagas: readonly AnySaga[];
   readonly onEvent: ((event: SagaEvent) => void) | undefined;

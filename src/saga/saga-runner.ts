@@ -33,34 +33,34 @@ export interface SagaRunnerOptions<Tx = unknown> {
   /** All definitions that this process can drive, old versions included. */
   readonly sagas: readonly AnySaga<Tx>[];
   /** How long the sagas of this process stay its own when it is not heard of. @defaultValue 30000 */
-  readonly leaseMs?: number;
+  readonly leaseMs?: number | undefined;
   /** @defaultValue a third of `leaseMs` */
-  readonly heartbeatMs?: number;
+  readonly heartbeatMs?: number | undefined;
   /**
    * How often to look for sagas that are due, and for results of sagas that others drive. Waits up to this are kept
    * in memory, longer ones in the store alone.
    *
    * @defaultValue 1000
    */
-  readonly pollMs?: number;
+  readonly pollMs?: number | undefined;
   /** Sagas that are taken up at once. Those started here come on top. @defaultValue 256 */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /** How often a saga may bring down its process without getting any further, before it is parked. @defaultValue 20 */
-  readonly maxRecoveries?: number;
+  readonly maxRecoveries?: number | undefined;
   /** How long steps that were aborted may take to end, before they are left behind. @defaultValue 30000 */
-  readonly abandonMs?: number;
+  readonly abandonMs?: number | undefined;
   /** What it throws is reported and changes nothing. */
-  readonly onEvent?: (event: SagaEvent) => void;
+  readonly onEvent?: ((event: SagaEvent) => void) | undefined;
   /**
    * Gets a span for each saga from when this process takes it up until it ends or rests, and within it one for each
    * attempt of a step or a compensation; with ids, attempt and `holdfast.saga.outcome` as attributes. What it throws is
    * reported and changes nothing.
    */
-  readonly tracer?: SagaTracer;
+  readonly tracer?: SagaTracer | undefined;
   /** @defaultValue the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** For jitter and ids. @defaultValue `Math.random` */
-  readonly random?: Random;
+  readonly random?: Random | undefined;
 }
 
 /** A saga, wherever it runs. */

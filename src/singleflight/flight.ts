@@ -100,8 +100,8 @@ export class Flight<V> {
     return waiter.promise;
   }
 
-  async joinShared(signal: AbortSignal | undefined): Promise<SharedValue<V>> {
-    return { value: await this.join(signal), shared: this.waiting > 1 };
+  joinShared(signal: AbortSignal | undefined): Promise<SharedValue<V>> {
+    return this.join(signal).then((value) => ({ value, shared: this.waiting > 1 }));
   }
 
   start(fn: FlightFunction<V>): void {

@@ -85,16 +85,21 @@ class FlightMap<K, V> implements Singleflight<K, V> {
     join: (flight: Flight<V>) => Promise<R>,
   ): Promise<R> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    const running = this.#flights.get(key);
-    if (running) return join(running);
-    const flight = new Flight<V>((over) => {
-      if (this.#flights.get(key) === over) this.#flights.delete(key);
-      return undefined;
-    });
-    this.#flights.set(key, flight);
-    const promise = join(flight);
-    flight.start(fn);
-    return promise;
+    let flight = this.#flights.get(key);
+    try {
+      if (flight) return join(flight);
+      flight = new Flight<V>((over) => {
+        if (this.#flights.get(key) === over) this.#flights.delete(key);
+        return undefined;
+      });
+      const promise = join(flight);
+      this.#flights.set(key, flight);
+      flight.start(fn);
+      return promise;
+    } catch (error) {
+      // The signal is none. Nothing was started.
+      return Promise.reject(error);
+    }
   }
 
   forget(key: K): boolean {

@@ -1,3 +1,4 @@
+import type { Filled } from '../core/check.ts';
 import { amount, integer, oneOf, optionalFunction, refuse } from '../core/check.ts';
 import type { Clock, TimerHandle } from '../core/clock.ts';
 import { keepAlive, shortClock } from '../core/clock.ts';
@@ -119,7 +120,7 @@ export async function acquireWorkerLease(options: WorkerLeaseOptions): Promise<W
 }
 
 /** Options with their defaults. */
-export interface LeaseTerms extends Required<Omit<WorkerLeaseOptions, 'signal' | 'onEvent'>> {
+export interface LeaseTerms extends Filled<Omit<WorkerLeaseOptions, 'signal' | 'onEvent'>> {
   readonly pool: string;
   readonly workerIds: number;
   readonly ttlMs: number;

@@ -260,7 +260,7 @@ describe('ownership', () => {
   });
 });
 
-function zoneName({ id, zone }: { readonly id: string; readonly zone?: string }): string {
+function zoneName({ id, zone }: { readonly id: string; readonly zone?: string | undefined }): string {
   return zone === undefined ? `own ${id}` : `zone ${zone}`;
 }
 
