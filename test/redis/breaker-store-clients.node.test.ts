@@ -59,7 +59,10 @@ async function outage(send: RedisSend, name: string): Promise<void> {
   const store = redisBreakerStore(send);
   const nodes = Array.from({ length: 3 }, (_, k): Node => {
     const circuit = createCircuitBreaker({ name, trip: consecutiveFailures(1), openDurationMs: 300 });
-    return { circuit, shared: shareCircuit(circuit, { store, node: `node ${k}`, syncIntervalMs: 30, timeoutMs: 5000 }) };
+    return {
+      circuit,
+      shared: shareCircuit(circuit, { store, node: `node ${k}`, syncIntervalMs: 30, timeoutMs: 5000 }),
+    };
   });
   const are = (state: string) =>
     expect
