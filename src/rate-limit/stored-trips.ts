@@ -71,7 +71,7 @@ export class Trips {
       if (name < GIVE_BACK) trip.rows++;
     }
     const at = (trip.rows - 1) * this.#width;
-    return at > 0 ? trip.replies.then((rows) => rows.slice(at)) : trip.replies;
+    return at > 0 ? trip.replies.then((rows) => rows.slice(at, at + this.#width)) : trip.replies;
   }
 
   #begin(key: string): Trip {
