@@ -25,8 +25,8 @@ export interface Singleflight<K, V> {
    * last caller has given up, the signal of `fn` aborts with that caller's reason, the key is free at once,
    * and a late result goes nowhere. With `signal` aborted before, nothing is started or joined.
    *
-   * Cost: O(1). Callers of one signal share a promise, and so do those without. A call of the same key from inside `fn` that `fn`
-   * awaits waits for itself: do not.
+   * Cost: O(1). Callers of one signal share a promise, and so do those without. A call of the same key from inside
+   * `fn` that `fn` awaits waits for itself: do not.
    */
   run(key: K, fn: FlightFunction<V>, options?: FlightOptions): Promise<V>;
   /** Like {@link Singleflight.run}, and tells whether others got the value as well. */
